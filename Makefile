@@ -1,0 +1,82 @@
+# Everything a developer does with this repository. `make help` lists it. Nothing needs an activated environment.
+
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV ?= .venv
+INVENTORY ?= inventories/lab
+PYTEST_ARGS ?=
+
+BIN := $(abspath $(VENV))/bin
+READY := $(VENV)/.ready
+export PATH := $(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab demo test unit check format python yaml sanity lint readmes docs build clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(READY)  ## Make the virtual environment, once and after a change of what it needs
+
+$(READY): requirements.txt requirements-dev.txt lab/pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) 2>/dev/null || $(PYTHON) -m venv --without-pip --clear $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m pip --python $(BIN)/python install --quiet pip
+	$(BIN)/python -m pip install --quiet --quiet -r requirements.txt -r requirements-dev.txt -e lab
+	@$(BIN)/python tests/tools/link_collection.py
+	@touch $@
+
+lab: setup  ## Start the local AWS and say where it is
+	@$(BIN)/lab start
+
+demo: lab  ## Build the whole stack on the local AWS, or INVENTORY=inventories/...
+	$(BIN)/ansible-playbook site.yml -i $(INVENTORY)
+
+test: setup  ## Run every test that needs no AWS account; PYTEST_ARGS="-k word" chooses
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+unit: setup  ## Run the unit tests only
+	@$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+check: python yaml lint sanity  ## Run every check of the source
+
+format: setup  ## Put the Python code in shape
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+python: setup  ## Check the Python code: ruff, mypy
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --diff .
+	@$(BIN)/mypy
+
+yaml: setup  ## Check the YAML: yamllint, ansible-lint
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/ansible-lint --profile production --offline --nocolor -q
+
+lint: setup  ## Check our own rules: imports, roles, READMEs, changelog, documentation
+	@$(BIN)/python tests/tools/lint_imports.py
+	@$(BIN)/python tests/tools/lint_roles.py
+	@$(BIN)/python tests/tools/role_readmes.py --check
+	@$(BIN)/antsibull-changelog lint
+	@$(BIN)/python tests/tools/lint_docs.py
+
+sanity: setup  ## Run ansible-test sanity; SANITY_ARGS="--test import" chooses
+	@$(BIN)/python tests/tools/sanity.py $(SANITY_ARGS)
+
+readmes: setup  ## Write the roles' READMEs from their argument specs
+	@$(BIN)/python tests/tools/role_readmes.py
+
+docs: readmes  ## Check the documentation and show one page of it: make docs PAGE=network
+	@$(BIN)/python tests/tools/lint_docs.py
+	@$(BIN)/ansible-doc --type module $(if $(PAGE),webstack.aws.$(PAGE),--list webstack.aws)
+
+build: setup  ## Make the archive that Galaxy takes, in dist/
+	@$(BIN)/ansible-galaxy collection build --force --output-path dist .
+
+clean:  ## Remove all that can be made again, and stop the local AWS
+	@test ! -x $(BIN)/lab || $(BIN)/lab stop
+	rm -rf $(VENV) .lab build dist tests/output .pytest_cache .ruff_cache .mypy_cache .ansible
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

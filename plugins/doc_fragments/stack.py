@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What every module of the collection shares."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options that every tier module has."""
+
+    DOCUMENTATION = r"""
+options:
+  stack:
+    description:
+      - Name of the stack. It begins the names of all resources and is the value of their ownership tag C(webstack:stack).
+      - What does not carry that tag is never changed and never deleted.
+    type: str
+    required: true
+  expected_account_id:
+    description:
+      - The AWS account that the run is meant for. With credentials of another account the run stops before it writes anything.
+    type: str
+  state:
+    description:
+      - V(present) makes what is missing, changes what differs, and deletes what the stack owns but the options no longer ask for.
+      - V(absent) deletes everything that the stack owns in this tier, what depends on others first.
+    type: str
+    choices: [present, absent]
+    default: present
+  tags:
+    description: Tags for every resource, besides the ownership tags and C(Name).
+    type: dict
+    default: {}
+  purge_tags:
+    description: Remove tags that are neither in O(tags) nor AWS's own. Changed in place.
+    type: bool
+    default: true
+  wait:
+    description:
+      - Wait until everything is ready to use.
+      - With V(false), what is still on its way is reported in RV(pending), and so is what could not start before it is ready.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Seconds to wait for one resource, in place of the limit of its type.
+    type: int
+  lift_deletion_protection:
+    description: With O(state=absent), switch deletion protection off where it is on, and delete what holds data.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Reports every change without making it, also on an empty account.
+    support: full
+  diff_mode:
+    description: Shows what differs, one entry a resource; values that AWS gives later read C((known after apply)).
+    support: full
+author:
+  - webstack.aws developers (@webstack-aws)
+"""

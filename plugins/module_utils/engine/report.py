@@ -1,0 +1,88 @@
+"""What a run is about to do and what it did, in the shape that people and Ansible read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import ResourceError
+from .resource import Resource, Unknown
+
+HIDDEN = "(hidden)"
+
+
+@dataclass(eq=False)
+class Step:
+    """One planned change of one resource."""
+
+    verb: str  # create, update, delete
+    resource: Resource
+    change: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Report:
+    """What happened, in the shape that a module returns."""
+
+    actions: list[dict[str, Any]] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+    failed: list[ResourceError] = field(default_factory=list)
+    not_started: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+def difference(step: Step) -> dict[str, Any]:
+    """One planned step as Ansible's ``--diff`` takes it: only what differs, secrets hidden."""
+    resource, have = step.resource, step.resource.have or {}
+    header = f"{resource.tier}: {resource.address} ({resource.region})"
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    if step.verb == "create":
+        after = {key: _shown(resource, key, value) for key, value in step.change.items()}
+    elif step.verb == "delete":
+        before = {key: _shown(resource, key, value) for key, value in have.items() if key in ("id", "arn", "state")}
+    for key, value in step.change.items() if step.verb == "update" else ():
+        before[key], after[key] = _narrowed(_shown(resource, key, have.get(key)), _shown(resource, key, value))
+        if before[key] == after[key] == HIDDEN:
+            after[key] = f"{HIDDEN}, differs"
+    return {
+        "before_header": header if step.verb != "create" else f"{header} does not exist",
+        "after_header": header if step.verb != "delete" else f"{header} is deleted",
+        "before": before,
+        "after": after,
+    }
+
+
+def _narrowed(before: Any, after: Any) -> tuple[Any, Any]:
+    """Two dictionaries without what is equal in both; anything else as it is."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return before, after
+    keys = [key for key in {**before, **after} if (key in before) != (key in after) or before[key] != after[key]]
+    return {key: before[key] for key in keys if key in before}, {key: after[key] for key in keys if key in after}
+
+
+def _shown(resource: Resource, key: str, value: Any) -> Any:
+    return HIDDEN if key in resource.secret and value is not None else plain(value)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can carry it: sets sorted, keys as text, unknown values as their text, times in ISO form."""
+    if isinstance(value, dict):
+        return {(key if isinstance(key, str) else one_line(plain(key))): plain(part) for key, part in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(part) for part in value), key=one_line)
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, Unknown):
+        return str.__str__(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return value
+
+
+def one_line(value: Any) -> str:
+    """A value as part of a sentence."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(one_line(part) for part in value)
+    return re.sub(r"\s+", " ", str(value))

@@ -1,0 +1,154 @@
+"""The only place that meets boto3: one session, one client a service and region, one retry configuration, call counts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+try:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+
+    SDK_ERRORS: tuple[type[Exception], ...] = (ClientError, BotoCoreError)
+except ImportError:  # amazon.aws's module class reports it; ansible-test imports every file without boto3
+    SDK_ERRORS = ()
+
+ADVICE = {
+    "NoCredentialsError": "Set profile, or access_key and secret_key, or AWS_PROFILE in the environment",
+    "PartialCredentialsError": "Set both access_key and secret_key",
+    "EndpointConnectionError": "Check endpoint_url, the region's name and the network",
+    "ProfileNotFound": "Name a profile of your AWS configuration",
+    "NoRegionError": "Set region",
+}
+
+READS = ("describe", "get", "list", "head", "search", "lookup", "batch_get", "check", "estimate", "simulate")
+
+
+class Counter:
+    """HTTP requests, counted by the label of the work that made them. A retried call counts every attempt."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self.by_label: dict[str, int] = {}
+        self.reads = 0
+        self.writes = 0
+
+    @contextmanager
+    def label(self, label: str) -> Iterator[None]:
+        """Requests made by this thread inside the block are counted under the label."""
+        before = getattr(self._local, "label", "")
+        self._local.label = label
+        try:
+            yield
+        finally:
+            self._local.label = before
+
+    def count(self, read: bool) -> None:
+        label = getattr(self._local, "label", "")
+        with self._lock:
+            self.by_label[label] = self.by_label.get(label, 0) + 1
+            if read:
+                self.reads += 1
+            else:
+                self.writes += 1
+
+
+class Clients:
+    """Clients by service and region, made when first asked for and shared by all threads.
+
+    ``connection`` holds the keyword arguments of ``boto3.session.Session.client`` that carry credentials and endpoint, as
+    amazon.aws works them out of a module's options; ``profile_name`` goes to the session.
+    """
+
+    def __init__(self, connection: dict[str, Any], user_agent: str = "webstack.aws") -> None:
+        connection = dict(connection)
+        self.counter = Counter()
+        self._session = boto3.session.Session(profile_name=connection.pop("profile_name", None))
+        self._config = Config(
+            retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=32, user_agent_extra=user_agent
+        ).merge(connection.pop("config", None) or Config())
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._answered = False
+
+    def __call__(self, service: str, region: str) -> Any:
+        with self._lock:
+            key = (service, region)
+            if key not in self._clients:
+                client = self._session.client(service, region_name=region, config=self._config, **self._connection)
+                client.meta.events.register("before-send", self._count)
+                client.meta.events.register_first("needs-retry", self._fail_fast)
+                self._clients[key] = client
+            return self._clients[key]
+
+    def _count(self, request: Any, event_name: str, **_unused: Any) -> None:
+        operation = _snake(event_name.rsplit(".", 1)[-1])
+        self.counter.count(operation.startswith(READS))
+
+    def _fail_fast(self, response: Any = None, caught_exception: Any = None, **_unused: Any) -> None:
+        """An endpoint that has never answered is a wrong endpoint, not a passing fault: ten attempts would take minutes."""
+        if response is not None:
+            self._answered = True
+        elif isinstance(caught_exception, EndpointConnectionError) and not self._answered:
+            raise caught_exception
+
+    def partition(self, region: str) -> str:
+        """``aws``, ``aws-cn``, … of a region (trap 15)."""
+        name: str = self._session.get_partition_for_region(region)
+        return name
+
+
+def _snake(operation: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation).lstrip("_")
+
+
+def error_code(error: Exception) -> str:
+    """AWS's code of an error, or the name of the SDK's own exception."""
+    if isinstance(error, ClientError):
+        code: str = error.response.get("Error", {}).get("Code", "")
+        return code
+    return type(error).__name__
+
+
+def matches(error: Exception, codes: tuple[str, ...]) -> bool:
+    """Whether an error is one of ``Code`` or ``Code:part of its message``."""
+    if not isinstance(error, ClientError):
+        return False
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    for entry in codes:
+        code, _colon, part = entry.partition(":")
+        if code == error_code(error) and part in message:
+            return True
+    return False
+
+
+def request_id(error: Exception) -> str | None:
+    """AWS's request id, for a support case."""
+    if isinstance(error, ClientError):
+        found: str | None = error.response.get("ResponseMetadata", {}).get("RequestId")
+        return found
+    return None
+
+
+def explain(error: Exception) -> str:
+    """What went wrong, in words that say what to do."""
+    if isinstance(error, ClientError):
+        details = error.response.get("Error", {})
+        code, message = details.get("Code", ""), details.get("Message", "")
+        text = f"{error.operation_name} answered {code}: {message}"
+        if code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"):
+            text += f". Allow the action of {error.operation_name} in the policy of the caller, and look for a denying SCP or boundary"
+        elif code in ("ExpiredToken", "ExpiredTokenException", "RequestExpired"):
+            text += (
+                ". The credentials have expired: get new ones and run again; a run continues where the last one stopped"
+            )
+        elif code in ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"):
+            text += ". AWS does not know these credentials: check the access key, secret, session token and the region's opt-in"
+        return text
+    advice = ADVICE.get(type(error).__name__, "")
+    return f"{error}. {advice}" if advice else f"{type(error).__name__}: {error}"

@@ -1,0 +1,240 @@
+"""The only code that meets AnsibleModule: options in, one run of the engine, one answer out."""
+
+from __future__ import annotations
+
+import copy
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from .engine.converger import Converger, Settings
+from .engine.errors import OptionError, Refused, ResourceError
+from .engine.reading import Reader
+from .engine.report import Report, plain
+from .engine.resource import Resource
+from .engine.schedule import Clock
+from .engine.sdk import SDK_ERRORS, Clients, explain
+from .engine.tier import Tier
+
+SHARED: dict[str, Any] = {
+    "stack": {"type": "str", "required": True},
+    "expected_account_id": {"type": "str"},
+    "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+    "tags": {"type": "dict", "default": {}},
+    "purge_tags": {"type": "bool", "default": True},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int"},
+    "lift_deletion_protection": {"type": "bool", "default": False},
+}
+
+
+Chosen = Sequence[tuple[Tier, Mapping[str, Any]]]
+
+
+class Run:
+    """One module call: the validated options, the clients, the account, and the time since it started."""
+
+    def __init__(self, module: AnsibleAWSModule) -> None:
+        self.module = module
+        self.options: dict[str, Any] = dict(module.params)
+        self.started = time.monotonic()
+        region, endpoint, connection = get_aws_connection_info(module)
+        if not region:
+            module.fail_json(msg="region: not given. Set region, or AWS_REGION in the environment")
+        self.region: str = region
+        self.clients = Clients({**connection, "endpoint_url": endpoint})
+        self._account: str | None = None
+
+    def check(self) -> None:
+        """Refuse values that can never work, before any call."""
+        stack, account = self.options["stack"], self.options["expected_account_id"]
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,18}[a-z0-9]", stack):
+            raise OptionError(
+                "stack",
+                stack,
+                "Give 2 to 20 lower-case letters, digits and hyphens, a letter first, no hyphen last: it begins the names of all resources",
+            )
+        if account and not re.fullmatch(r"\d{12}", account):
+            raise OptionError("expected_account_id", account, "Give the twelve digits of an AWS account")
+
+    def account(self) -> str:
+        """The account of the credentials, asked for once."""
+        if self._account is None:
+            self._account = str(self.clients("sts", self.region).get_caller_identity()["Account"])
+        return self._account
+
+    def refuse_other_accounts(self) -> None:
+        """Stop before any write, or before saying "nothing is there", where the credentials are another account's (trap 19)."""
+        expected = self.options["expected_account_id"]
+        if expected and expected != self.account():
+            raise OptionError(
+                "expected_account_id",
+                expected,
+                f"The credentials belong to account {self.account()}. Use those of {expected}, or correct the option",
+            )
+
+    def tier_options(self, tier: Tier, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What a tier's function gets."""
+        return {
+            **options,
+            "stack": self.options["stack"],
+            "region": self.region,
+            "account_id": self.options["expected_account_id"] or self.account(),
+            "partition": self.clients.partition(self.region),
+        }
+
+
+def run_tier(tier: Tier) -> None:
+    """The body of a tier's module."""
+    module = AnsibleAWSModule(argument_spec={**copy.deepcopy(dict(tier.arguments)), **SHARED}, supports_check_mode=True)
+    converge(module, lambda: [(tier, {key: module.params[key] for key in tier.arguments})])
+
+
+def run_stack(tiers: Mapping[str, Tier]) -> None:
+    """The body of the module that runs several tiers as one graph."""
+    module = AnsibleAWSModule(
+        argument_spec={"tiers": {"type": "dict", "required": True}, **SHARED}, supports_check_mode=True
+    )
+
+    def chosen() -> Chosen:
+        asked = module.params["tiers"]
+        for name in asked:
+            if name not in tiers:
+                raise OptionError("tiers", name, f"The tiers are {', '.join(sorted(tiers))}")
+        return [(tier, validate(tier, asked[name] or {})) for name, tier in tiers.items() if name in asked]
+
+    converge(module, chosen)
+
+
+def converge(module: AnsibleAWSModule, tiers: Callable[[], Chosen]) -> None:
+    """Converge or remove tiers in one graph and answer the task; every failure becomes one message, none a traceback."""
+    run = Run(module)
+    try:
+        run.check()
+        answer = _converge(run, tiers())
+    except (OptionError, Refused, ResourceError) as error:
+        reasons = error.reasons if isinstance(error, Refused) else [error] if isinstance(error, ResourceError) else []
+        module.fail_json(msg=str(error), changed=False, actions=[], errors=[reason.as_result() for reason in reasons])
+    except SDK_ERRORS as error:
+        module.fail_json(msg=f"Nothing was changed. {explain(error)}", changed=False, actions=[])
+    answer["calls"] = {"read": run.clients.counter.reads, "write": run.clients.counter.writes}
+    answer["seconds"] = round(time.monotonic() - run.started, 2)
+    if "msg" in answer:
+        module.fail_json(**answer)
+    module.exit_json(**answer)
+
+
+def run_info(tiers: Mapping[str, Tier]) -> None:
+    """The body of the module that lists what a stack has."""
+    spec = {
+        **{key: SHARED[key] for key in ("stack", "expected_account_id")},
+        "tiers": {"type": "list", "elements": "str", "default": []},
+    }
+    module = AnsibleAWSModule(argument_spec=spec, supports_check_mode=True)
+    run = Run(module)
+    wanted = set(module.params["tiers"])
+    reader = Reader(run.clients, module.params["stack"], run.region, Clock())
+    try:
+        run.check()
+        run.refuse_other_accounts()
+        reader.read([], [kind for tier in tiers.values() for kind in tier.kinds], None)
+    except (OptionError, Refused) as error:
+        module.fail_json(msg=str(error))
+    except SDK_ERRORS as error:
+        module.fail_json(msg=explain(error))
+    rows = [row for row in describe(reader.orphans) if not wanted or row["tier"] in wanted]
+    rows.sort(key=lambda row: (row["tier"], row["address"]))
+    module.exit_json(
+        changed=False, resources=rows, calls={"read": run.clients.counter.reads, "write": run.clients.counter.writes}
+    )
+
+
+def _converge(run: Run, tiers: Chosen) -> dict[str, Any]:
+    options = run.options
+    absent = options["state"] == "absent"
+    resources: list[Resource] = []
+    for tier, values in tiers:
+        resources += tier.resources(run.tier_options(tier, values))
+    settings = Settings(
+        stack=options["stack"],
+        region=run.region,
+        tags=options["tags"],
+        purge_tags=options["purge_tags"],
+        wait=options["wait"],
+        wait_timeout=options["wait_timeout"],
+        lift_deletion_protection=options["lift_deletion_protection"],
+    )
+    kinds = [kind for tier, values in tiers for kind in tier.purged(values)]
+    names = {tier.label(values): tier.name for tier, values in tiers}
+    converger = Converger(resources, kinds, set(names), run.clients, settings)
+    check = run.module.check_mode
+    steps = converger.plan_removal() if absent else converger.plan(preview=check)
+    if steps or absent:
+        run.refuse_other_accounts()
+    diff = converger.diff()
+    changed_tiers = sorted({names[step.resource.tier] for step in steps})
+    report = Report() if check else converger.remove() if absent else converger.apply()
+    if check:
+        report.actions = [
+            {
+                "address": step.resource.address,
+                "tier": step.resource.tier,
+                "region": step.resource.region,
+                "verb": step.verb,
+            }
+            for step in steps
+        ]
+    answer = {
+        "changed": bool(steps)
+        if check
+        else any(action["ok"] and action["verb"] != "wait" for action in report.actions),
+        "actions": report.actions,
+        "changed_tiers": changed_tiers,
+        "pending": report.pending,
+        "assumed": converger.assumed,
+        "resources": [] if absent else describe(converger.graph.resources),
+        "diff": diff,
+    }
+    if absent:
+        answer["left"] = report.left
+    if report.failed:
+        answer["msg"] = _failure(report)
+        answer["errors"] = [error.as_result() for error in report.failed]
+        answer["not_started"] = report.not_started
+    return answer
+
+
+def describe(resources: Sequence[Resource]) -> list[dict[str, Any]]:
+    """What a person or the next play wants to know of each owned resource."""
+    rows = []
+    for resource in resources:
+        if resource.owned:
+            have = resource.have or {}
+            row = {"address": resource.address, "tier": resource.tier, "region": resource.region, "name": resource.name}
+            shown = ("id", "arn", "state", "endpoint", *resource.shown)
+            row |= {key: plain(have.get(key)) for key in shown if have.get(key) is not None}
+            rows.append(row)
+    return rows
+
+
+def _failure(report: Report) -> str:
+    done = [action["address"] for action in report.actions if action["ok"] and action["verb"] != "wait"]
+    text = "; ".join(str(error) for error in report.failed)
+    parts = [text, f"Done before or beside it: {', '.join(done) or 'nothing'}"]
+    if report.not_started:
+        parts.append(f"Not started: {', '.join(report.not_started)}")
+    return ". ".join(parts) + ". Run again when the cause is removed: a run continues where this one stopped"
+
+
+def validate(tier: Tier, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A tier's options out of a plain dictionary, checked and completed as its own module would do it; null is "not given"."""
+    given = {key: value for key, value in values.items() if value is not None}
+    result = ArgumentSpecValidator(copy.deepcopy(dict(tier.arguments))).validate(given)
+    if result.error_messages:
+        raise OptionError(tier.name, "; ".join(result.error_messages), f"See ansible-doc webstack.aws.{tier.name}")
+    return dict(result.validated_parameters)
