@@ -36,7 +36,7 @@ demo: lab  ## Build the whole stack on the local AWS, or INVENTORY=inventories/.
 	$(BIN)/ansible-playbook site.yml -i $(INVENTORY)
 
 test: setup  ## Run every test that needs no AWS account; PYTEST_ARGS="-k word" chooses
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 unit: setup  ## Run the unit tests only
 	@$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
@@ -58,6 +58,7 @@ yaml: setup  ## Check the YAML: yamllint, ansible-lint
 
 lint: setup  ## Check our own rules: imports, roles, READMEs, changelog, documentation
 	@$(BIN)/python tests/tools/lint_imports.py
+	@$(BIN)/python tests/tools/role_files.py --check
 	@$(BIN)/python tests/tools/lint_roles.py
 	@$(BIN)/python tests/tools/role_readmes.py --check
 	@$(BIN)/antsibull-changelog lint
@@ -66,7 +67,8 @@ lint: setup  ## Check our own rules: imports, roles, READMEs, changelog, documen
 sanity: setup  ## Run ansible-test sanity; SANITY_ARGS="--test import" chooses
 	@$(BIN)/python tests/tools/sanity.py $(SANITY_ARGS)
 
-readmes: setup  ## Write the roles' READMEs from their argument specs
+readmes: setup  ## Write the roles' files from the modules' documentation, and their READMEs from the argument specs
+	@$(BIN)/python tests/tools/role_files.py
 	@$(BIN)/python tests/tools/role_readmes.py
 
 docs: readmes  ## Check the documentation and show one page of it: make docs PAGE=network

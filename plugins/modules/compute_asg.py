@@ -346,13 +346,13 @@ options:
         description: When it happens again and again, as a cron expression of five fields.
         type: str
       time_zone:
-        description: Time zone of O(schedules.recurrence), such as V(Europe/Berlin); by default UTC.
+        description: Time zone of O(schedules[].recurrence), such as V(Europe/Berlin); by default UTC.
         type: str
       start_time:
-        description: When it happens, in ISO 8601; with O(schedules.recurrence), when that begins.
+        description: When it happens, in ISO 8601; with O(schedules[].recurrence), when that begins.
         type: str
       end_time:
-        description: When O(schedules.recurrence) ends, in ISO 8601.
+        description: When O(schedules[].recurrence) ends, in ISO 8601.
         type: str
       min_size:
         description: The new minimum.

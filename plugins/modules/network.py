@@ -224,6 +224,8 @@ options:
       - Where the flow log of the VPC goes. V(s3) needs the bucket, so run the assets tier first; V(cloudwatch) makes a log group and a
         role.
       - AWS cannot change a flow log. For every change to it another one is made, then the old one is deleted.
+      - A change from V(cloudwatch) to V(s3) is refused, because log group and role would be left behind. Go through V(none), which
+        deletes both with all logs in them.
     type: str
     choices: [none, s3, cloudwatch]
     default: s3

@@ -61,9 +61,11 @@ class Playbooks:
             "WEBSTACK_ENDPOINT_URL": url,
         }
 
-    def start(self, playbook: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, playbook: str, *arguments: str, inventory: str = "lab", **environment: str
+    ) -> subprocess.Popen[str]:
         """Start a run in a process group of its own."""
-        command = [str(BIN / "ansible-playbook"), playbook, "-i", str(ROOT / "inventories" / "lab"), *arguments]
+        command = [str(BIN / "ansible-playbook"), playbook, "-i", str(ROOT / "inventories" / inventory), *arguments]
         return subprocess.Popen(
             command,
             cwd=ROOT,
@@ -74,9 +76,9 @@ class Playbooks:
             start_new_session=True,
         )
 
-    def play(self, playbook: str, *arguments: str, **environment: str) -> Played:
+    def play(self, playbook: str, *arguments: str, inventory: str = "lab", **environment: str) -> Played:
         """Run to the end. The answer is what the JSON callback printed."""
-        process = self.start(playbook, *arguments, **environment)
+        process = self.start(playbook, *arguments, inventory=inventory, **environment)
         output, errors = process.communicate(timeout=900)
         start = output.find("{")
         answer = json.loads(output[start:]) if start >= 0 else {"plays": [], "stats": {}}

@@ -192,3 +192,20 @@ def test_a_tier_alone_says_what_is_missing(site: Playbooks, running_lab: Lab) ->
     played = site.play("site.yml", "--tags", "database", "--limit", "us-east-1")
     one_clear_error(played, "does not exist", "network tier")
     assert running_lab.calls("write") == []
+
+
+@pytest.mark.parametrize("inventory", ["staging", "production"])
+def test_the_example_inventories_are_complete(site: Playbooks, running_lab: Lab, inventory: str) -> None:
+    running_lab.reset()
+    running_lab.clear_calls()
+    lab = extra(
+        webstack_endpoint_url=running_lab.url,
+        webstack_access_key="AKIALABLABLABLABLAB0",
+        webstack_secret_key="no-secret-the-lab-takes-any",
+        webstack_expected_account_id="123456789012",
+    )
+    played = site.play("site.yml", "--check", "--diff", *lab, inventory=inventory)
+    assert played.code == 0, played.failures or played.output[-3000:]
+    planned = created(list(played.results(PLAN).values()))
+    assert {tier.removesuffix("-global") for tier, _address, _region in planned} == set(TIERS)
+    assert running_lab.calls("write") == []

@@ -45,7 +45,7 @@ def test_s3_operations_have_their_names(lab):
         ("sts", "get_caller_identity", "GetCallerIdentity"),
         ("route53", "list_hosted_zones", "ListHostedZones"),
         ("cloudfront", "list_distributions", "ListDistributions"),
-        ("shield", "list_protections", "ListProtections"),
+        ("shield", "get_subscription_state", "GetSubscriptionState"),
         ("events", "list_rules", "ListRules"),
         ("rds", "describe_db_instances", "DescribeDBInstances"),
     ],
@@ -68,10 +68,18 @@ def test_secrets_are_masked(lab):
     lab.client("secretsmanager").create_secret(Name="s", SecretString="hush-1")
     lab.client("ssm").put_parameter(Name="p", Value="hush-2", Type="SecureString")
     lab.client("rds").create_db_instance(
-        DBInstanceIdentifier="db", DBInstanceClass="db.t3.micro", Engine="postgres", MasterUserPassword="hush-3"
+        DBInstanceIdentifier="db",
+        DBInstanceClass="db.t3.micro",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="admin1",
+        MasterUserPassword="hush-3-hush-3",
     )
     lab.client("elasticache").create_replication_group(
-        ReplicationGroupId="r", ReplicationGroupDescription="d", AuthToken="hush-4-hush-4-hush-4"
+        ReplicationGroupId="r",
+        ReplicationGroupDescription="d",
+        AuthToken="hush-4-hush-4-hush-4",
+        TransitEncryptionEnabled=True,
     )
     text = json.dumps(lab.calls())
     assert "hush" not in text

@@ -204,8 +204,10 @@ def test_the_tagging_api_lists_what_the_stack_has(lab, network):
     lab.client("elasticache").create_cache_subnet_group(
         CacheSubnetGroupName="c", CacheSubnetGroupDescription="d", SubnetIds=[network["subnet"]], Tags=TAGS
     )
+    other = {"VpcId": network["vpc"], "CidrBlock": "10.20.99.0/24", "AvailabilityZone": "us-east-1f"}
+    second = lab.client("ec2").create_subnet(**other)["Subnet"]["SubnetId"]
     lab.client("rds").create_db_subnet_group(
-        DBSubnetGroupName="d", DBSubnetGroupDescription="d", SubnetIds=[network["subnet"]], Tags=TAGS
+        DBSubnetGroupName="d", DBSubnetGroupDescription="d", SubnetIds=[network["subnet"], second], Tags=TAGS
     )
     lab.client("rds").create_db_parameter_group(
         DBParameterGroupName="p", DBParameterGroupFamily="postgres16", Description="d", Tags=TAGS
@@ -214,6 +216,8 @@ def test_the_tagging_api_lists_what_the_stack_has(lab, network):
     lab.client("sns").create_topic(Name="other")
     lab.client("kms").create_key(Tags=[{"TagKey": "webstack:stack", "TagValue": "demo"}])
     files = lab.client("efs").create_file_system(CreationToken="c", Tags=TAGS)["FileSystemId"]
+    while lab.client("efs").describe_file_systems()["FileSystems"][0]["LifeCycleState"] == "creating":
+        time.sleep(0.05)
     lab.client("efs").create_access_point(FileSystemId=files, Tags=TAGS)
     zone = lab.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
     lab.client("route53").change_tags_for_resource(

@@ -7,6 +7,9 @@ from webstack_lab.testing import Lab
 TAGS = [{"Key": "webstack:stack", "Value": "demo"}]
 
 
+TRUST = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'
+
+
 def build(lab: Lab) -> dict[str, Any]:
     """A little of everything."""
     ec2 = lab.client("ec2")
@@ -26,11 +29,16 @@ def build(lab: Lab) -> dict[str, Any]:
     made["key"] = lab.client("kms").create_key()["KeyMetadata"]["KeyId"]
     lab.client("secretsmanager").create_secret(Name="s", SecretString="x", Tags=TAGS)
     made["files"] = lab.client("efs", "eu-west-1").create_file_system(CreationToken="c", Tags=TAGS)["FileSystemId"]
-    lab.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+    lab.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)
     lab.client("s3").create_bucket(Bucket="bucket-one")
     lab.client("s3").put_object(Bucket="bucket-one", Key="k", Body=b"x")
     lab.client("rds").create_db_instance(
-        DBInstanceIdentifier="db", DBInstanceClass="db.t3.micro", Engine="postgres", MasterUserPassword="hush-hush"
+        DBInstanceIdentifier="db",
+        DBInstanceClass="db.t3.micro",
+        Engine="postgres",
+        AllocatedStorage=20,
+        MasterUsername="admin1",
+        MasterUserPassword="hush-hush",
     )
     return made
 
@@ -52,6 +60,14 @@ def destroy(lab: Lab, made: dict[str, Any]) -> None:
     lab.client("rds").delete_db_instance(DBInstanceIdentifier="db", SkipFinalSnapshot=True)
 
 
+def look(lab: Lab) -> None:
+    """Ask for the states, as a person would who waits for them."""
+    lab.client("rds").describe_db_instances()
+    lab.client("efs", "eu-west-1").describe_file_systems()
+    lab.client("ec2").describe_nat_gateways()
+    lab.client("ec2").describe_instances()
+
+
 def test_an_untouched_account_is_empty(lab):
     lab.client("ec2").describe_vpcs()
     lab.client("iam").list_roles()
@@ -61,7 +77,7 @@ def test_an_untouched_account_is_empty(lab):
 
 def test_after_a_destroy_the_account_is_what_it_was(lab):
     lab.client("sns").create_topic(Name="older")
-    before = lab.snapshot(detail=True)
+    before, whole = lab.snapshot(detail=True), lab.snapshot()
     made = build(lab)
     between = lab.snapshot()
     assert made["vpc"] in between["ec2"]["us-east-1"]["vpcs"]
@@ -69,6 +85,10 @@ def test_after_a_destroy_the_account_is_what_it_was(lab):
     assert made["files"] in str(between["efs"]["eu-west-1"])
     assert lab.snapshot() == between
     destroy(lab, made)
+    deadline = time.monotonic() + 15
+    while lab.snapshot() != whole and time.monotonic() < deadline:
+        time.sleep(0.1)  # instances, gateways, file systems and databases take their time to go
+        look(lab)
     assert lab.snapshot(detail=True) == before
 
 

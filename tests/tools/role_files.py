@@ -7,7 +7,9 @@ What an operator may set is documented once, in the module; a role adds the pref
 from __future__ import annotations
 
 import ast
+import re
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,7 @@ Dumper.add_representer(str, quoted)
 
 
 def dump(data: Any) -> str:
-    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=140))
+    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110))
 
 
 def documentation(path: Path) -> dict[str, Any]:
@@ -69,6 +71,7 @@ def documentation(path: Path) -> dict[str, Any]:
     raise ValueError(f"{path}: no DOCUMENTATION")
 
 
+@cache
 def options_of(role: str) -> dict[str, dict[str, Any]]:
     """The tier's own options, then those that every tier has."""
     own = documentation(ROOT / f"plugins/modules/{role}.py")["options"]
@@ -81,10 +84,16 @@ def default_of(name: str, option: dict[str, Any]) -> Any:
 
 
 def described(text: Any, role: str) -> Any:
-    """Descriptions for a role: options of the module become the role's variables."""
+    """Descriptions for a role: options of the module become the role's variables, the connection's stay what they are."""
     if isinstance(text, list):
         return [described(line, role) for line in text]
-    return str(text).replace("O(", f"O({role}_").replace("RV(", "C(") if text else text
+    names = options_of(role)
+
+    def variable(match: re.Match[str]) -> str:
+        known = re.split(r"[\[.=]", match[1])[0] in names
+        return f"O({role}_{match[1]})" if known else f"C({match[1]})"
+
+    return re.sub(r"\bO\(([^)]+)\)", variable, str(text)).replace("RV(", "C(")
 
 
 def secrets_of(role: str) -> set[str]:
@@ -142,7 +151,8 @@ def files_of(role: str) -> dict[str, str]:
                     "Stack, region, account and connection come from C(module_defaults) of the action group C(webstack.aws.webstack).",
                 ],
                 "options": {
-                    f"{role}_{name}": spec_of(role, name, option, name in secrets_of(role)) for name, option in options.items()
+                    f"{role}_{name}": spec_of(role, name, option, name in secrets_of(role))
+                    for name, option in options.items()
                 },
             }
         }

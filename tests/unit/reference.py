@@ -22,7 +22,7 @@ REGIONAL: dict[str, dict[str, Any]] = {
     },
     "lb": {"availability_zones": ZONES},
     "compute_asg": {"availability_zones": ZONES, "request_count_target": 1000.0, "user_data": "#!/bin/sh\n"},
-    "monitoring": {},
+    "monitoring": {"availability_zones": ZONES, "read_replica_count": 1},
 }
 GLOBAL: dict[str, dict[str, Any]] = {
     "edge_security": {},

@@ -51,7 +51,12 @@ class Distribution(Resource):
     service = "cloudfront"
     fixed_region = "us-east-1"
     missing = ("NoSuchDistribution",)
-    retry = ("InvalidViewerCertificate", "InvalidWebACLId", "WAFUnavailableEntityException", "InvalidFunctionAssociation")
+    retry = (
+        "InvalidViewerCertificate",
+        "InvalidWebACLId",
+        "WAFUnavailableEntityException",
+        "InvalidFunctionAssociation",
+    )
     busy = ("DistributionNotDisabled", "PreconditionFailed", "InvalidIfMatchVersion")  # trap 139
     pending = ("InProgress",)
     ready = ("Deployed",)
@@ -112,7 +117,11 @@ class Distribution(Resource):
             "error_responses": self.error_responses,
             "geo_restriction": self.geo_restriction,
             "viewer_certificate": self._viewer_certificate(),
-            "web_acl_id": "" if self.web_acl is None else self.web_acl if isinstance(self.web_acl, str) else self.web_acl.arn,
+            "web_acl_id": ""
+            if self.web_acl is None
+            else self.web_acl
+            if isinstance(self.web_acl, str)
+            else self.web_acl.arn,
         }
 
     def _viewer_certificate(self) -> dict[str, Any]:
@@ -213,7 +222,10 @@ def picture(config: dict[str, Any]) -> dict[str, Any]:
             for one in items(config.get("CustomErrorResponses"))
         },
         "geo_restriction": {"restriction_type": geo["RestrictionType"], "locations": set(items(geo))},
-        "viewer_certificate": {"acm_certificate_arn": arn, "minimum_protocol_version": certificate["MinimumProtocolVersion"]}
+        "viewer_certificate": {
+            "acm_certificate_arn": arn,
+            "minimum_protocol_version": certificate["MinimumProtocolVersion"],
+        }
         if arn
         else {"acm_certificate_arn": None},
         "web_acl_id": config.get("WebACLId", ""),
@@ -277,9 +289,13 @@ def patched(config: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
         config["Aliases"] = counted(sorted(change["aliases"]))
     if "origins" in change:
         before = {origin["Id"]: origin for origin in items(config.get("Origins"))}
-        config["Origins"] = counted(_origin_sent(name, one, before.get(name, {})) for name, one in change["origins"].items())
+        config["Origins"] = counted(
+            _origin_sent(name, one, before.get(name, {})) for name, one in change["origins"].items()
+        )
     if "default_behavior" in change:
-        config["DefaultCacheBehavior"] = _behavior_sent(change["default_behavior"], config.get("DefaultCacheBehavior", {}))
+        config["DefaultCacheBehavior"] = _behavior_sent(
+            change["default_behavior"], config.get("DefaultCacheBehavior", {})
+        )
     if "behaviors" in change:
         before = {one["PathPattern"]: one for one in items(config.get("CacheBehaviors"))}
         config["CacheBehaviors"] = counted(
@@ -287,10 +303,14 @@ def patched(config: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
             for one in change["behaviors"]
         )
     if "error_responses" in change:
-        config["CustomErrorResponses"] = counted(_error_sent(code, one) for code, one in sorted(change["error_responses"].items()))
+        config["CustomErrorResponses"] = counted(
+            _error_sent(code, one) for code, one in sorted(change["error_responses"].items())
+        )
     if "geo_restriction" in change:
         geo = change["geo_restriction"]
-        config["Restrictions"] = {"GeoRestriction": {"RestrictionType": geo["restriction_type"], **counted(sorted(geo["locations"]))}}
+        config["Restrictions"] = {
+            "GeoRestriction": {"RestrictionType": geo["restriction_type"], **counted(sorted(geo["locations"]))}
+        }
     if "viewer_certificate" in change:
         config["ViewerCertificate"] = _certificate_sent(change["viewer_certificate"])
     return config
@@ -311,7 +331,11 @@ def _origin_sent(name: str, origin: dict[str, Any], before: dict[str, Any]) -> d
     sent.pop("CustomOriginConfig", None)
     if "origin_access_control_id" in origin:
         # The empty identity belongs to the older way of access; the API wants the element beside an access control.
-        return {**sent, "S3OriginConfig": {"OriginAccessIdentity": ""}, "OriginAccessControlId": origin["origin_access_control_id"]}
+        return {
+            **sent,
+            "S3OriginConfig": {"OriginAccessIdentity": ""},
+            "OriginAccessControlId": origin["origin_access_control_id"],
+        }
     custom = {
         "HTTPPort": 80,
         "HTTPSPort": 443,
@@ -325,7 +349,9 @@ def _origin_sent(name: str, origin: dict[str, Any], before: dict[str, Any]) -> d
 
 def _behavior_sent(behavior: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     # Time-to-live values and forwarded values cannot be sent beside a cache policy (trap 142).
-    kept = {key: value for key, value in before.items() if key not in ("ForwardedValues", "MinTTL", "DefaultTTL", "MaxTTL")}
+    kept = {
+        key: value for key, value in before.items() if key not in ("ForwardedValues", "MinTTL", "DefaultTTL", "MaxTTL")
+    }
     sent = {
         "SmoothStreaming": False,
         "FieldLevelEncryptionId": "",
@@ -340,7 +366,10 @@ def _behavior_sent(behavior: dict[str, Any], before: dict[str, Any]) -> dict[str
             {"EventType": event, "FunctionARN": arn} for event, arn in sorted(behavior["functions"].items())
         ),
     }
-    for key, parameter in (("origin_request_policy_id", "OriginRequestPolicyId"), ("response_headers_policy_id", "ResponseHeadersPolicyId")):
+    for key, parameter in (
+        ("origin_request_policy_id", "OriginRequestPolicyId"),
+        ("response_headers_policy_id", "ResponseHeadersPolicyId"),
+    ):
         sent.pop(parameter, None)
         if behavior[key]:
             sent[parameter] = behavior[key]

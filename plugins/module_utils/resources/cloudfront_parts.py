@@ -102,7 +102,9 @@ class OriginAccessControl(Resource):
 
     def update(self, client: Any, change: dict[str, Any]) -> None:
         etag = client.get_origin_access_control(Id=self.id)["ETag"]
-        client.update_origin_access_control(Id=self.id, IfMatch=etag, OriginAccessControlConfig=self._config({**self.want(), **change}))
+        client.update_origin_access_control(
+            Id=self.id, IfMatch=etag, OriginAccessControlConfig=self._config({**self.want(), **change})
+        )
 
     def delete(self, client: Any) -> None:
         client.delete_origin_access_control(Id=self.id, IfMatch=client.get_origin_access_control(Id=self.id)["ETag"])
@@ -167,11 +169,15 @@ class Function(Resource):
         want = {**self.want(), **change}
         etag = client.describe_function(Name=self.name, Stage="DEVELOPMENT")["ETag"]
         config = {"Comment": want["comment"], "Runtime": want["runtime"]}
-        answer = client.update_function(Name=self.name, IfMatch=etag, FunctionConfig=config, FunctionCode=want["code"].encode())
+        answer = client.update_function(
+            Name=self.name, IfMatch=etag, FunctionConfig=config, FunctionCode=want["code"].encode()
+        )
         client.publish_function(Name=self.name, IfMatch=answer["ETag"])
 
     def delete(self, client: Any) -> None:
-        client.delete_function(Name=self.name, IfMatch=client.describe_function(Name=self.name, Stage="DEVELOPMENT")["ETag"])
+        client.delete_function(
+            Name=self.name, IfMatch=client.describe_function(Name=self.name, Stage="DEVELOPMENT")["ETag"]
+        )
 
 
 @dataclass(eq=False)
@@ -236,7 +242,11 @@ class CachePolicy(Resource):
 
     def _config(self, want: dict[str, Any]) -> dict[str, Any]:
         key: dict[str, Any] = {"EnableAcceptEncodingGzip": True, "EnableAcceptEncodingBrotli": True}
-        for ours_, one, many in (("headers", "Header", "Headers"), ("cookies", "Cookie", "Cookies"), ("query_strings", "QueryString", "QueryStrings")):
+        for ours_, one, many in (
+            ("headers", "Header", "Headers"),
+            ("cookies", "Cookie", "Cookies"),
+            ("query_strings", "QueryString", "QueryStrings"),
+        ):
             chosen = sorted(want[ours_])
             key[f"{many}Config"] = {f"{one}Behavior": "whitelist" if chosen else "none"}
             if chosen:
@@ -287,7 +297,9 @@ class ResponseHeadersPolicy(Resource):
         security = item["ResponseHeadersPolicyConfig"].get("SecurityHeadersConfig") or {}
         return {
             "id": item["Id"],
-            "strict_transport_security_max_age": security.get("StrictTransportSecurity", {}).get("AccessControlMaxAgeSec", 0),
+            "strict_transport_security_max_age": security.get("StrictTransportSecurity", {}).get(
+                "AccessControlMaxAgeSec", 0
+            ),
             "frame_option": security.get("FrameOptions", {}).get("FrameOption", ""),
             "referrer_policy": security.get("ReferrerPolicy", {}).get("ReferrerPolicy", ""),
             "content_security_policy": security.get("ContentSecurityPolicy", {}).get("ContentSecurityPolicy", ""),
@@ -310,7 +322,9 @@ class ResponseHeadersPolicy(Resource):
         client.update_response_headers_policy(Id=self.id, IfMatch=etag, ResponseHeadersPolicyConfig=config)
 
     def delete(self, client: Any) -> None:
-        client.delete_response_headers_policy(Id=self.id, IfMatch=client.get_response_headers_policy(Id=self.id)["ETag"])
+        client.delete_response_headers_policy(
+            Id=self.id, IfMatch=client.get_response_headers_policy(Id=self.id)["ETag"]
+        )
 
     def _config(self, want: dict[str, Any]) -> dict[str, Any]:
         security: dict[str, Any] = {
@@ -325,5 +339,8 @@ class ResponseHeadersPolicy(Resource):
             "ReferrerPolicy": {"Override": True, "ReferrerPolicy": want["referrer_policy"]},
         }
         if want["content_security_policy"]:
-            security["ContentSecurityPolicy"] = {"Override": True, "ContentSecurityPolicy": want["content_security_policy"]}
+            security["ContentSecurityPolicy"] = {
+                "Override": True,
+                "ContentSecurityPolicy": want["content_security_policy"],
+            }
         return {"Name": self.name, "SecurityHeadersConfig": security}

@@ -190,7 +190,8 @@ class Subnet(Resource):
         }
 
     def create(self, client: Any, want: dict[str, Any]) -> None:
-        assert self.vpc is not None, "an owned subnet is built with its VPC"
+        if self.vpc is None:
+            raise TypeError("an owned subnet is built with its VPC")
         client.create_subnet(
             VpcId=self.vpc.id,
             CidrBlock=want["cidr_block"],
@@ -266,7 +267,8 @@ class SecurityGroup(Resource):
         }
 
     def create(self, client: Any, want: dict[str, Any]) -> None:
-        assert self.vpc is not None, "an owned security group is built with its VPC"
+        if self.vpc is None:
+            raise TypeError("an owned security group is built with its VPC")
         client.create_security_group(
             GroupName=self.name,
             Description=want["description"],

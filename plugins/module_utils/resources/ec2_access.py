@@ -188,7 +188,8 @@ class DefaultSecurityGroup(Resource):
         return {"rules": {}}
 
     def create(self, client: Any, want: dict[str, Any]) -> None:
-        assert self.vpc is not None, "the default group is that of a VPC"
+        if self.vpc is None:
+            raise TypeError("the default group is that of a VPC")
         filters = [{"Name": "vpc-id", "Values": [self.vpc.id]}, {"Name": "group-name", "Values": ["default"]}]
         for group in described(client, "describe_security_groups", "SecurityGroups", Filters=filters):
             client.create_tags(Resources=[group["GroupId"]], Tags=as_list(want["tags"]))

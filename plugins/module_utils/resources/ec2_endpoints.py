@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ..engine.resource import Resource, Scope, as_dict
 from .ec2 import SecurityGroup, Subnet, Vpc, described, names_of, ours, set_tags, specification
-from .ec2_routing import RouteTable
+from .ec2_routes import RouteTable
 from .policies import Policy
 
 GATEWAY = "Gateway"

@@ -100,6 +100,14 @@ class FlowLog(Resource):
             "superseded": set(),
         }
 
+    def refuse(self, change: dict[str, Any]) -> str | None:
+        if self.exists and change.get("destination_type") == S3:
+            return (
+                "its log group and its role would be left behind. Set flow_log_destination=none and run once, which deletes both with "
+                "all logs in them, then set flow_log_destination=s3"
+            )
+        return None
+
     def create(self, client: Any, want: dict[str, Any]) -> None:
         arguments: dict[str, Any] = {}
         if want["log_format"] != DEFAULT_FORMAT:

@@ -187,7 +187,8 @@ class Listener(Resource):
         return None
 
     def create(self, client: Any, want: dict[str, Any]) -> None:
-        assert self.balancer is not None, "an owned listener is built with its load balancer"
+        if self.balancer is None:
+            raise TypeError("an owned listener is built with its load balancer")
         client.create_listener(
             LoadBalancerArn=self.balancer.id, Port=self.port, Tags=as_list(want["tags"]), **self._settings(want, {})
         )

@@ -133,7 +133,8 @@ class RecordSets(Resource):
             )
 
     def _send(self, client: Any, changes: list[tuple[str, Any]]) -> None:
-        assert self.zone is not None, "record sets are built with their zone"
+        if self.zone is None:
+            raise TypeError("record sets are built with their zone")
         zone_id = self.zone.id
         for batch in batches(changes, zone_id):
             answer = client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": batch})

@@ -66,7 +66,7 @@ class Secret(Resource):
 
     def create(self, client: Any, want: dict[str, Any]) -> None:
         alphabet = string.ascii_letters + string.digits
-        password = "".join(secrets.choice(alphabet) for _ in range(LENGTH))
+        password = "".join(secrets.choice(alphabet) for _position in range(LENGTH))
         arguments = {"KmsKeyId": want["kms_key_id"]} if want.get("kms_key_id") else {}
         value = json.dumps({"username": self.username, "password": password})
         try:

@@ -144,7 +144,8 @@ class Subscription(Resource):
     shown = ("confirmed",)
 
     def create(self, client: Any, want: dict[str, Any]) -> None:
-        assert self.topic is not None, "a subscription is wished for with its topic"
+        if self.topic is None:
+            raise TypeError("a subscription is wished for with its topic")
         client.subscribe(TopicArn=self.topic.arn, Protocol=self.protocol, Endpoint=self.endpoint)
 
     def delete(self, client: Any) -> None:

@@ -76,7 +76,11 @@ ARGUMENTS: Mapping[str, Any] = {
     "web_origin": {"type": "bool", "default": True},
     "web_domain_name": {"type": "str"},
     "web_region": {"type": "str"},
-    "web_protocol_policy": {"type": "str", "default": "https-only", "choices": ["http-only", "https-only", "match-viewer"]},
+    "web_protocol_policy": {
+        "type": "str",
+        "default": "https-only",
+        "choices": ["http-only", "https-only", "match-viewer"],
+    },
     "web_read_timeout": {"type": "int", "default": 30},
     "web_cache_policy": {"type": "str", "default": "CachingDisabled"},
     "web_origin_request_policy": {"type": "str", "default": "AllViewer"},
@@ -162,7 +166,9 @@ def _assets(options: dict[str, Any]) -> Origin:
     region = options["assets_region"] or options["region"]
     bucket = options["assets_bucket"] or f"{options['stack']}-assets-{options['account_id']}-{region}"
     suffix = "amazonaws.com.cn" if options["partition"] == "aws-cn" else "amazonaws.com"
-    control = OriginAccessControl(f"{options['stack']}_assets", description=f"Access to the assets of {options['stack']}")
+    control = OriginAccessControl(
+        f"{options['stack']}_assets", description=f"Access to the assets of {options['stack']}"
+    )
     return Origin(f"{bucket}.s3.{region}.{suffix}", access_control=control)
 
 
@@ -175,7 +181,9 @@ def _web(options: dict[str, Any]) -> Origin:
             region=options["web_region"] or options["region"],
             hint="Run the lb tier there first (--tags lb), or set cdn_web_domain_name or cdn_web_region",
         )
-        return Origin(balancer, protocol_policy=options["web_protocol_policy"], read_timeout=options["web_read_timeout"])
+        return Origin(
+            balancer, protocol_policy=options["web_protocol_policy"], read_timeout=options["web_read_timeout"]
+        )
     return Origin(domain, protocol_policy=options["web_protocol_policy"], read_timeout=options["web_read_timeout"])
 
 
@@ -204,9 +212,13 @@ def _error(response: dict[str, Any]) -> dict[str, Any]:
 def _check(options: dict[str, Any]) -> None:
     """Every wish that CloudFront would refuse, refused here with what to do."""
     if not (options["assets_origin"] or options["web_origin"]):
-        raise OptionError("assets_origin, web_origin", False, "A distribution needs an origin: set at least one of them to true")
+        raise OptionError(
+            "assets_origin, web_origin", False, "A distribution needs an origin: set at least one of them to true"
+        )
     if options["aliases"] and not (options["certificate_arn"] or options["certificate_domain"]):
-        raise OptionError("aliases", options["aliases"], "They need a certificate: set certificate_domain or certificate_arn")
+        raise OptionError(
+            "aliases", options["aliases"], "They need a certificate: set certificate_domain or certificate_arn"
+        )
     arn = options["certificate_arn"]
     if arn and f":acm:{HOME}:" not in arn:
         raise OptionError("certificate_arn", arn, f"CloudFront takes certificates of ACM in {HOME} only (trap 140)")
@@ -215,7 +227,9 @@ def _check(options: dict[str, Any]) -> None:
             raise OptionError("aliases", alias, "Give host names such as www.example.com or *.example.com")
     for pattern in options["static_path_patterns"]:
         if not re.fullmatch(r"[\w\-.*$/~\"'@:+&?]{1,255}", pattern):
-            raise OptionError("static_path_patterns", pattern, "Up to 255 letters, digits, / and * ? _ - . $ ~ \" ' @ : + &")
+            raise OptionError(
+                "static_path_patterns", pattern, "Up to 255 letters, digits, / and * ? _ - . $ ~ \" ' @ : + &"
+            )
     own = {one["name"] for one in options["cache_policies"]}
     for option, managed, others in (
         ("static_cache_policy", MANAGED_CACHE_POLICIES, own),
@@ -225,22 +239,30 @@ def _check(options: dict[str, Any]) -> None:
     ):
         value = options[option]
         if value and value not in managed and value not in others and not re.fullmatch(r"[0-9a-f-]{36}", value):
-            raise OptionError(option, value, f"Give one of {', '.join([*managed, *sorted(others)])}, or the id of a policy")
+            raise OptionError(
+                option, value, f"Give one of {', '.join([*managed, *sorted(others)])}, or the id of a policy"
+            )
     _check_details(options)
 
 
 def _check_details(options: dict[str, Any]) -> None:
     for policy in options["cache_policies"]:
         if not policy["min_ttl"] <= policy["default_ttl"] <= policy["max_ttl"]:
-            raise OptionError(f"cache_policies.{policy['name']}", policy["default_ttl"], "Keep min_ttl ≤ default_ttl ≤ max_ttl")
+            raise OptionError(
+                f"cache_policies.{policy['name']}", policy["default_ttl"], "Keep min_ttl ≤ default_ttl ≤ max_ttl"
+            )
     for response in options["error_responses"]:
         if bool(response["response_page_path"]) != bool(response["response_code"]):
-            raise OptionError("error_responses", response["error_code"], "Give both response_page_path and response_code, or neither")
+            raise OptionError(
+                "error_responses", response["error_code"], "Give both response_page_path and response_code, or neither"
+            )
     if (options["geo_restriction_type"] == "none") == bool(options["geo_restriction_locations"]):
         allowed = "Give two-letter country codes with whitelist or blacklist, and none with none"
         raise OptionError("geo_restriction_locations", options["geo_restriction_locations"], allowed)
     if not 1 <= options["web_read_timeout"] <= 180:
-        raise OptionError("web_read_timeout", options["web_read_timeout"], "Between 1 and 180 seconds; above 60 needs a raised quota")
+        raise OptionError(
+            "web_read_timeout", options["web_read_timeout"], "Between 1 and 180 seconds; above 60 needs a raised quota"
+        )
 
 
 TIER = Tier(

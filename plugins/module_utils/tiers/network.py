@@ -10,7 +10,8 @@ from ..resources.ec2 import SecurityGroup, Subnet, Vpc
 from ..resources.ec2_access import DefaultSecurityGroup, SecurityGroupRules
 from ..resources.ec2_endpoints import GATEWAY, INTERFACE, VpcEndpoint
 from ..resources.ec2_flow_logs import CLOUDWATCH, S3, FlowLog
-from ..resources.ec2_routing import EVERYWHERE, ElasticIp, InternetGateway, NatGateway, NatRoute, RouteTable
+from ..resources.ec2_routes import EVERYWHERE, NatRoute, RouteTable
+from ..resources.ec2_routing import ElasticIp, InternetGateway, NatGateway
 from ..resources.iam import Role
 from ..resources.logs import LogGroup
 from ..resources.policies import Policy, document, statement, trust
@@ -238,6 +239,10 @@ TIER = Tier(
         RouteTable,
         NatRoute,
         VpcEndpoint,
+        LogGroup,
+        Role,
         FlowLog,
     ),
+    # A flow log in S3 has neither, and never comes from one that has: nothing to look for.
+    keeps=lambda options: (LogGroup, Role) if options["flow_log_destination"] == "s3" else (),
 )

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 from toys import Cloud, FakeClock, Part, Reader, Slow, Thing, aws_error, converger, ours
 
-from ansible_collections.webstack.aws.plugins.module_utils.engine.errors import OptionError, Refused, ResourceError, TooEarly
+from ansible_collections.webstack.aws.plugins.module_utils.engine.errors import (
+    OptionError,
+    Refused,
+    ResourceError,
+    TooEarly,
+)
 from ansible_collections.webstack.aws.plugins.module_utils.engine.report import plain
 from ansible_collections.webstack.aws.plugins.module_utils.engine.resource import Unknown, changed_tags
 from ansible_collections.webstack.aws.plugins.module_utils.engine.schedule import Clock
@@ -254,7 +259,7 @@ def test_an_error_that_is_not_listed_is_not_repeated() -> None:
 
 def test_a_propagation_that_never_ends_is_an_error_at_its_deadline() -> None:
     clock = FakeClock()
-    cloud = Cloud(errors={"create two": [aws_error("NotYet") for _ in range(100)]})
+    cloud = Cloud(errors={"create two": [aws_error("NotYet") for _time in range(100)]})
     report = build(cloud, Thing("two", [Thing("one")]), clock=clock)
     assert report.failed[0].code == "NotYet"
     assert 120 < clock.time < 140
@@ -403,7 +408,7 @@ def test_removal_repeats_what_is_still_in_use_and_accepts_what_is_gone() -> None
 
 
 def test_removal_of_what_stays_in_use_is_an_error_at_its_deadline() -> None:
-    cloud = Cloud({"one": ours("Thing", "one")}, errors={"delete one": [aws_error("InUse") for _ in range(1000)]})
+    cloud = Cloud({"one": ours("Thing", "one")}, errors={"delete one": [aws_error("InUse") for _time in range(1000)]})
     clock = FakeClock()
     run = converger(cloud, Thing("one"), clock=clock)
     run.plan_removal()

@@ -14,13 +14,12 @@ from ansible_collections.webstack.aws.plugins.module_utils.resources.ec2_access 
 )
 from ansible_collections.webstack.aws.plugins.module_utils.resources.ec2_endpoints import FULL_ACCESS, VpcEndpoint
 from ansible_collections.webstack.aws.plugins.module_utils.resources.ec2_flow_logs import DEFAULT_FORMAT, FlowLog
-from ansible_collections.webstack.aws.plugins.module_utils.resources.ec2_routing import (
-    InternetGateway,
-    NatGateway,
+from ansible_collections.webstack.aws.plugins.module_utils.resources.ec2_routes import (
     NatRoute,
     RouteTable,
     route_arguments,
 )
+from ansible_collections.webstack.aws.plugins.module_utils.resources.ec2_routing import InternetGateway, NatGateway
 
 TAGS = [{"Key": "webstack:stack", "Value": "demo"}, {"Key": "webstack:name", "Value": "demo-app-us-east-1a"}]
 
@@ -55,7 +54,12 @@ class Scope:
 ROUTES = [
     {"DestinationCidrBlock": "10.20.0.0/16", "GatewayId": "local", "Origin": "CreateRouteTable", "State": "active"},
     {"DestinationPrefixListId": "pl-63a5400a", "GatewayId": "vpce-0e1", "Origin": "CreateRoute", "State": "active"},
-    {"DestinationCidrBlock": "10.9.0.0/16", "GatewayId": "vgw-1", "Origin": "EnableVgwRoutePropagation", "State": "active"},
+    {
+        "DestinationCidrBlock": "10.9.0.0/16",
+        "GatewayId": "vgw-1",
+        "Origin": "EnableVgwRoutePropagation",
+        "State": "active",
+    },
     {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-0a1", "Origin": "CreateRoute", "State": "blackhole"},
     {"DestinationCidrBlock": "10.8.0.0/16", "GatewayId": "vpce-0gwlb", "Origin": "CreateRoute", "State": "active"},
     {
@@ -66,7 +70,12 @@ ROUTES = [
         "Origin": "CreateRoute",
         "State": "active",
     },
-    {"DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": "eigw-1", "Origin": "CreateRoute", "State": "active"},
+    {
+        "DestinationIpv6CidrBlock": "::/0",
+        "EgressOnlyInternetGatewayId": "eigw-1",
+        "Origin": "CreateRoute",
+        "State": "active",
+    },
     {"DestinationCidrBlock": "10.6.0.0/16", "TransitGatewayId": "tgw-1", "Origin": "CreateRoute", "State": "blackhole"},
 ]
 TABLE = {
@@ -76,8 +85,18 @@ TABLE = {
     "Routes": ROUTES,
     "Associations": [
         {"Main": True, "RouteTableAssociationId": "rtbassoc-0", "AssociationState": {"State": "associated"}},
-        {"Main": False, "RouteTableAssociationId": "rtbassoc-1", "SubnetId": "subnet-1", "AssociationState": {"State": "associated"}},
-        {"Main": False, "RouteTableAssociationId": "rtbassoc-2", "SubnetId": "subnet-2", "AssociationState": {"State": "disassociating"}},
+        {
+            "Main": False,
+            "RouteTableAssociationId": "rtbassoc-1",
+            "SubnetId": "subnet-1",
+            "AssociationState": {"State": "associated"},
+        },
+        {
+            "Main": False,
+            "RouteTableAssociationId": "rtbassoc-2",
+            "SubnetId": "subnet-2",
+            "AssociationState": {"State": "disassociating"},
+        },
     ],
     "Tags": TAGS,
 }
@@ -135,7 +154,9 @@ def test_a_deleted_nat_gateway_is_gone_and_a_failed_one_is_seen_only_by_who_wait
     assert list(NatGateway.list_all(client, Scope(fresh=True))) == [alive, failed]  # type: ignore[arg-type]  # stand-ins
     assert NatGateway("x").read(None, failed)["state_reason"] == failed["FailureMessage"]
     have = NatGateway("x").read(None, alive)
-    assert (have["allocation_id"], have["endpoint"]) == ("eipalloc-1", "203.0.113.1"), "secondary addresses are somebody else's"
+    assert (have["allocation_id"], have["endpoint"]) == ("eipalloc-1", "203.0.113.1"), (
+        "secondary addresses are somebody else's"
+    )
 
 
 def test_an_internet_gateway_on_its_way_out_is_not_attached() -> None:
@@ -160,7 +181,13 @@ def test_rules_are_taken_apart_whatever_aws_fills_in() -> None:
             {"IpProtocol": "icmp", "FromPort": -1, "ToPort": -1, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]},
         ],
         "IpPermissionsEgress": [
-            {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}], "Ipv6Ranges": [], "PrefixListIds": [], "UserIdGroupPairs": []}
+            {
+                "IpProtocol": "-1",
+                "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
+                "Ipv6Ranges": [],
+                "PrefixListIds": [],
+                "UserIdGroupPairs": [],
+            }
         ],
     }
     rules = rules_of(group)
@@ -188,7 +215,8 @@ def test_a_group_with_too_many_rules_is_refused_by_family() -> None:
     own.have = own.read(None, {"PrefixListName": "office", "PrefixListId": "pl-1", "MaxEntries": 5})
     assert "count as 65 IPv4" in str(SecurityGroupRules("x", ingress=[*blocks, Allow(own, 443)]).refuse({}))
     aws = PrefixList("x", owned=False).read(
-        None, {"PrefixListName": "com.amazonaws.global.cloudfront.origin-facing", "PrefixListId": "pl-2", "OwnerId": "AWS"}
+        None,
+        {"PrefixListName": "com.amazonaws.global.cloudfront.origin-facing", "PrefixListId": "pl-2", "OwnerId": "AWS"},
     )
     assert aws["weight"] == 55
 

@@ -54,7 +54,10 @@ def test_life_of_every_type(stack: Stack) -> None:
         etag = client.describe_function(Name="demo_static_viewer_request")["ETag"]
         config = {"Comment": "", "Runtime": "cloudfront-js-2.0"}
         answer = client.update_function(
-            Name="demo_static_viewer_request", IfMatch=etag, FunctionConfig=config, FunctionCode=b"function handler(e) {}"
+            Name="demo_static_viewer_request",
+            IfMatch=etag,
+            FunctionConfig=config,
+            FunctionCode=b"function handler(e) {}",
         )
         client.publish_function(Name="demo_static_viewer_request", IfMatch=answer["ETag"])
 
@@ -88,7 +91,8 @@ def test_life_of_every_type(stack: Stack) -> None:
             (
                 DISTRIBUTION,
                 lambda: reconfigure(
-                    stack, Restrictions={"GeoRestriction": {"RestrictionType": "blacklist", "Quantity": 1, "Items": ["AQ"]}}
+                    stack,
+                    Restrictions={"GeoRestriction": {"RestrictionType": "blacklist", "Quantity": 1, "Items": ["AQ"]}},
                 ),
                 {"geo_restriction"},
             ),
@@ -103,7 +107,11 @@ def test_life_of_every_type(stack: Stack) -> None:
                 lambda: change_part(stack, "OriginAccessControl", "origin_access_controls", SigningBehavior="never"),
                 {"signing_behavior"},
             ),
-            ("CachePolicy[demo_minute]", lambda: change_part(stack, "CachePolicy", "cache_policies", MinTTL=9), {"min_ttl"}),
+            (
+                "CachePolicy[demo_minute]",
+                lambda: change_part(stack, "CachePolicy", "cache_policies", MinTTL=9),
+                {"min_ttl"},
+            ),
         ],
         vanishings=[(delete_distribution, {DISTRIBUTION})],
     )
@@ -122,7 +130,11 @@ def test_sends_counts_and_no_legacy_values(stack: Stack) -> None:
     assert config["Origins"]["Quantity"] == len(config["Origins"]["Items"]) == 2  # trap 138
     for behavior in (config["DefaultCacheBehavior"], *config["CacheBehaviors"]["Items"]):
         assert not {"ForwardedValues", "MinTTL", "DefaultTTL", "MaxTTL"} & set(behavior)  # trap 142
-    assert {tag["Key"] for tag in sent["Tags"]["Items"]} >= {"webstack:stack", "webstack:tier", "webstack:name"}  # trap 3
+    assert {tag["Key"] for tag in sent["Tags"]["Items"]} >= {
+        "webstack:stack",
+        "webstack:tier",
+        "webstack:name",
+    }  # trap 3
     assets = next(origin for origin in config["Origins"]["Items"] if origin["Id"] == "assets")
     assert assets["DomainName"] == "demo-assets-123456789012-us-east-1.s3.us-east-1.amazonaws.com"
     assert assets["OriginAccessControlId"] and assets["S3OriginConfig"] == {"OriginAccessIdentity": ""}
@@ -140,14 +152,18 @@ def test_a_function_is_published_before_it_is_used(stack: Stack) -> None:
 
 def test_an_update_keeps_what_we_do_not_manage(stack: Stack) -> None:
     stack.converge("cdn", **OPTIONS)
-    reconfigure(stack, Logging={"Enabled": True, "IncludeCookies": False, "Bucket": "theirs.s3.amazonaws.com", "Prefix": "x/"})
+    reconfigure(
+        stack, Logging={"Enabled": True, "IncludeCookies": False, "Bucket": "theirs.s3.amazonaws.com", "Prefix": "x/"}
+    )
     result = stack.converge("cdn", **{**OPTIONS, "price_class": "PriceClass_200"})
     assert result.changes == {DISTRIBUTION: {"price_class"}}
     (sent,) = result.sent("UpdateDistribution")
     assert sent["IfMatch"] and sent["DistributionConfig"]["Logging"]["Bucket"] == "theirs.s3.amazonaws.com"
 
 
-def test_is_found_by_its_comment_while_its_tags_cannot_be_searched_yet(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_is_found_by_its_comment_while_its_tags_cannot_be_searched_yet(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stack.converge("cdn", **OPTIONS)
     monkeypatch.setattr("webstack_lab.services.resourcegroupstaggingapi.tagged_sources", [])  # trap 8: the index lags
     assert stack.converge("cdn", **OPTIONS).plan == set()
@@ -167,7 +183,9 @@ def test_parts_that_are_no_longer_wanted_go_after_the_distribution_lets_go_of_th
 
 def test_serves_a_static_site_from_the_bucket_alone(stack: Stack) -> None:
     options = {"web_origin": False, "web_acl": False, "default_root_object": "index.html"}
-    config = stack.converge("cdn", **options).sent("CreateDistributionWithTags")[0]["DistributionConfigWithTags"]["DistributionConfig"]
+    config = stack.converge("cdn", **options).sent("CreateDistributionWithTags")[0]["DistributionConfigWithTags"][
+        "DistributionConfig"
+    ]
     assert config["DefaultCacheBehavior"]["TargetOriginId"] == "assets" and config["CacheBehaviors"]["Quantity"] == 0
     quiet(stack, "cdn", options)
 
@@ -180,7 +198,11 @@ def test_a_preview_on_an_empty_account_assumes_load_balancer_certificate_and_web
 
 def test_says_what_to_run_first_where_something_is_missing(stack: Stack) -> None:
     text = refusal(lambda: stack.converge("cdn", certificate_domain="demo.example"))
-    assert "Run the lb tier there first" in text and "Run the edge_security tier first" in text and "Run the dns tier first" in text
+    assert (
+        "Run the lb tier there first" in text
+        and "Run the edge_security tier first" in text
+        and "Run the dns tier first" in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -243,7 +265,11 @@ def test_a_configuration_as_aws_returns_it_shows_no_difference() -> None:
     }
     config = json.loads(json.dumps(patched({"CallerReference": "r"}, ours)))
     config["Aliases"]["Items"].reverse()
-    config["ViewerCertificate"] |= {"Certificate": "arn:x", "CertificateSource": "acm", "CloudFrontDefaultCertificate": False}
+    config["ViewerCertificate"] |= {
+        "Certificate": "arn:x",
+        "CertificateSource": "acm",
+        "CloudFrontDefaultCertificate": False,
+    }
     config["Logging"] = {"Enabled": False, "IncludeCookies": False, "Bucket": "", "Prefix": ""}
     config["DefaultCacheBehavior"]["AllowedMethods"]["Items"].reverse()
     config["DefaultCacheBehavior"]["TrustedSigners"] = {"Enabled": False, "Quantity": 0}

@@ -130,12 +130,17 @@ def test_life_of_access_endpoints_and_flow_log(stack: Stack, ec2: Any, found: Fo
     def default_group() -> str:
         return found.group("default")
 
-    none = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]}
+    none = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}],
+    }
     app = {"UserIdGroupPairs": [{"GroupId": "", "Description": "Changed"}]}
 
     def note_on_cache() -> None:
         app["UserIdGroupPairs"][0]["GroupId"] = found.group("app")
-        ec2.update_security_group_rule_descriptions_ingress(GroupId=found.group("cache"), IpPermissions=port(6379, **app))
+        ec2.update_security_group_rule_descriptions_ingress(
+            GroupId=found.group("cache"), IpPermissions=port(6379, **app)
+        )
 
     ssm, s3, logs = "VpcEndpoint[demo-endpoint-ssm]", "VpcEndpoint[demo-endpoint-s3]", "FlowLog[demo]"
     cycle(
@@ -146,18 +151,24 @@ def test_life_of_access_endpoints_and_flow_log(stack: Stack, ec2: Any, found: Fo
             ("SecurityGroup[demo-app]", lambda: untag(ec2, found.group("app")), {"tags"}),
             (
                 "SecurityGroupRules[demo-alb]",
-                lambda: ec2.revoke_security_group_ingress(GroupId=found.group("alb"), IpPermissions=port(443, **anywhere())),
+                lambda: ec2.revoke_security_group_ingress(
+                    GroupId=found.group("alb"), IpPermissions=port(443, **anywhere())
+                ),
                 {"rules"},
             ),
             (
                 "SecurityGroupRules[demo-db]",
-                lambda: ec2.authorize_security_group_ingress(GroupId=found.group("db"), IpPermissions=port(5432, **anywhere())),
+                lambda: ec2.authorize_security_group_ingress(
+                    GroupId=found.group("db"), IpPermissions=port(5432, **anywhere())
+                ),
                 {"rules"},
             ),
             ("SecurityGroupRules[demo-cache]", note_on_cache, {"rules"}),
             (
                 "DefaultSecurityGroup[demo-default]",
-                lambda: ec2.authorize_security_group_egress(GroupId=default_group(), IpPermissions=port(25, **anywhere())),
+                lambda: ec2.authorize_security_group_egress(
+                    GroupId=default_group(), IpPermissions=port(25, **anywhere())
+                ),
                 {"rules"},
             ),
             ("DefaultSecurityGroup[demo-default]", lambda: untag(ec2, default_group()), {"tags"}),
@@ -197,7 +208,9 @@ def test_life_of_vpc_subnets_and_routes(stack: Stack, ec2: Any, found: Found) ->
         ec2.replace_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)
 
     def lead(destination: str, name: str) -> None:
-        ec2.create_route(RouteTableId=found.table(name)["RouteTableId"], DestinationCidrBlock=destination, GatewayId=found.gateway())
+        ec2.create_route(
+            RouteTableId=found.table(name)["RouteTableId"], DestinationCidrBlock=destination, GatewayId=found.gateway()
+        )
 
     def unroute(name: str) -> None:
         ec2.delete_route(RouteTableId=found.table(name)["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")
@@ -261,7 +274,9 @@ def test_a_detached_or_deleted_internet_gateway_comes_back_and_its_black_hole_ro
     quiet(stack, "network", BARE)
 
 
-def test_the_reference_stack_has_everything_and_a_quiet_run_costs_eleven_reads(stack: Stack, ec2: Any, found: Found) -> None:
+def test_the_reference_stack_has_everything_and_a_quiet_run_costs_eleven_reads(
+    stack: Stack, ec2: Any, found: Found
+) -> None:
     zones = [*ZONES, "us-east-1c"]
     made = stack.converge("network", availability_zones=zones)
     kinds = [row["address"].split("[")[0] for row in made.resources]
@@ -280,30 +295,43 @@ def test_the_reference_stack_has_everything_and_a_quiet_run_costs_eleven_reads(s
         "FlowLog": 1,
     }
     assert len(quiet(stack, "network", {"availability_zones": zones}).reads) == 11
-    blocks = {item["CidrBlock"] for item in ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [found.vpc()]}])["Subnets"]}
+    blocks = {
+        item["CidrBlock"]
+        for item in ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [found.vpc()]}])["Subnets"]
+    }
     assert blocks == {f"10.20.{8 * (8 * layer + zone)}.0/21" for layer in range(3) for zone in range(3)}
     assert found.flow_log()["LogDestination"] == f"arn:aws:s3:::{LOGS}"
     public, app, data = found.table("public"), found.table("app-us-east-1b"), found.table("data")
     assert [len(table["Associations"]) for table in (public, app, data)] == [3, 1, 3]
-    ways = [{route.get("GatewayId", "")[:4] or route["NatGatewayId"] for route in table["Routes"]} for table in (public, app, data)]
+    ways = [
+        {route.get("GatewayId", "")[:4] or route["NatGatewayId"] for route in table["Routes"]}
+        for table in (public, app, data)
+    ]
     nat = found.nat("us-east-1b")["NatGatewayId"]
     assert ways == [{"loca", "igw-", "vpce"}, {"loca", nat, "vpce"}, {"loca", "vpce"}]
     assert found.rules("default")["IpPermissions"] == found.rules("default")["IpPermissionsEgress"] == []
     for call in made.writes:
-        if call["operation"].startswith(("Create", "Allocate")) and call["operation"] not in ("CreateRoute", "CreateTags"):
+        if call["operation"].startswith(("Create", "Allocate")) and call["operation"] not in (
+            "CreateRoute",
+            "CreateTags",
+        ):
             tags = {tag["Key"]: tag["Value"] for tag in call["params"]["TagSpecifications"][0]["Tags"]}
             assert tags["webstack:stack"] == "demo", "tags go with the create call (trap 3)"
             assert tags["webstack:tier"] == "network"
 
 
 def test_a_preview_of_an_empty_account_shows_everything_and_writes_nothing(stack: Stack) -> None:
-    preview = stack.converge("network", check=True, availability_zones=ZONES, alb_ingress_prefix_lists=["cloudfront"], alb_ports=[443])
+    preview = stack.converge(
+        "network", check=True, availability_zones=ZONES, alb_ingress_prefix_lists=["cloudfront"], alb_ports=[443]
+    )
     assert len(preview.plan) == 38
     assert not preview.writes
     assert any("(known after apply)" in str(entry["after"]) for entry in preview.diff)
 
 
-def test_each_zone_keeps_its_subnets_and_addresses_when_zones_come_and_go_in_any_order(stack: Stack, found: Found) -> None:
+def test_each_zone_keeps_its_subnets_and_addresses_when_zones_come_and_go_in_any_order(
+    stack: Stack, found: Found
+) -> None:
     stack.converge("network", availability_zones=["us-east-1c", "us-east-1b"])
     address = found.address("us-east-1c")["PublicIp"]
     assert quiet(stack, "network", {"availability_zones": ["us-east-1b", "us-east-1c"]})
@@ -327,7 +355,9 @@ def test_each_zone_keeps_its_subnets_and_addresses_when_zones_come_and_go_in_any
 NAT = {**BARE, "gateway_endpoints": []}
 
 
-def test_one_nat_gateway_serves_all_zones_and_keeps_its_address_when_each_zone_gets_one(stack: Stack, found: Found) -> None:
+def test_one_nat_gateway_serves_all_zones_and_keeps_its_address_when_each_zone_gets_one(
+    stack: Stack, found: Found
+) -> None:
     stack.converge("network", **{**NAT, "nat_gateways": "single"})
     first = found.nat("us-east-1a")["NatGatewayId"]
     for zone in ZONES:
@@ -437,7 +467,9 @@ def test_rules_follow_the_ports_and_are_made_before_others_are_broken(stack: Sta
     assert found.rules("app")["IpPermissionsEgress"][0]["IpProtocol"] == "-1"
 
 
-def test_a_rule_that_somebody_was_quicker_to_add_or_revoke_does_not_stop_the_others(stack: Stack, ec2: Any, found: Found) -> None:
+def test_a_rule_that_somebody_was_quicker_to_add_or_revoke_does_not_stop_the_others(
+    stack: Stack, ec2: Any, found: Found
+) -> None:
     """trap 36"""
     from ansible_collections.webstack.aws.plugins.module_utils.resources.ec2_access import authorize, revoke, rules_of
 
@@ -531,7 +563,10 @@ def test_endpoints_change_in_place(stack: Stack, found: Found) -> None:
     assert {sent["ServiceName"] for sent in made.sent("CreateVpcEndpoint")} == {
         f"com.amazonaws.us-east-1.{name}" for name in ("ssm", "ecr.api", "s3", "dynamodb")
     }
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "ssm:Get*", "Resource": "*"}]}
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "ssm:Get*", "Resource": "*"}],
+    }
     narrow = {**options, "endpoint_policies": {"ssm": policy}, "interface_endpoint_private_dns": False}
     before = found.endpoint("ssm")["VpcEndpointId"]
     changed = stack.converge("network", **narrow)
@@ -553,10 +588,17 @@ def test_a_flow_log_is_replaced_and_a_crash_in_between_leaves_one(stack: Stack, 
     moved = stack.converge("network", **elsewhere)
     order = [call["operation"] for call in moved.writes]
     assert order == ["CreateFlowLogs", "DeleteFlowLogs"], "made before broken"
-    alike = {**elsewhere, "flow_log_file_format": "parquet", "flow_log_hive_partitions": True, "flow_log_hourly_partitions": True}
+    alike = {
+        **elsewhere,
+        "flow_log_file_format": "parquet",
+        "flow_log_hive_partitions": True,
+        "flow_log_hourly_partitions": True,
+    }
     again = stack.converge("network", **alike)
     assert again.changes == {"FlowLog[demo]": {"file_format", "hive_partitions", "hourly_partitions"}}
-    assert [call["operation"] for call in again.writes] == ["CreateFlowLogs", "DeleteFlowLogs", "CreateFlowLogs"], "two alike are refused"
+    assert [call["operation"] for call in again.writes] == ["CreateFlowLogs", "DeleteFlowLogs", "CreateFlowLogs"], (
+        "two alike are refused"
+    )
     quiet(stack, "network", alike)
     old = found.flow_log()
     time.sleep(1)  # the lab's times of creation are whole seconds
@@ -575,7 +617,11 @@ def test_a_flow_log_is_replaced_and_a_crash_in_between_leaves_one(stack: Stack, 
 
 
 def test_a_flow_log_into_a_bucket_that_is_missing_says_so(stack: Stack) -> None:
-    text = refusal(lambda: stack.converge("network", **{**BARE, "flow_log_destination": "s3", "vpc_id": own_vpc(stack)["vpc"], **OWN}))
+    text = refusal(
+        lambda: stack.converge(
+            "network", **{**BARE, "flow_log_destination": "s3", "vpc_id": own_vpc(stack)["vpc"], **OWN}
+        )
+    )
     assert "CreateFlowLogs answered" in text and "does not exist" in text
 
 
@@ -587,7 +633,9 @@ def own_vpc(stack: Stack, **dns: bool) -> dict[str, str]:
     ec2 = stack.lab.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="172.16.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": dns.get("hostnames", True)})
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="172.16.0.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="172.16.0.0/24", AvailabilityZone="us-east-1a")["Subnet"][
+        "SubnetId"
+    ]
     table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
     return {"vpc": vpc, "subnet": subnet, "table": table}
 
@@ -623,7 +671,10 @@ def test_private_names_that_cannot_be_had_are_refused_before_any_write(stack: St
     assert "private names need DNS support" in refusal(lambda: stack.converge("network", **options))
     ec2.modify_vpc_attribute(VpcId=own["vpc"], EnableDnsHostnames={"Value": True})
     rival = ec2.create_vpc_endpoint(
-        VpcId=own["vpc"], VpcEndpointType="Interface", ServiceName="com.amazonaws.us-east-1.ssm", SubnetIds=[own["subnet"]]
+        VpcId=own["vpc"],
+        VpcEndpointType="Interface",
+        ServiceName="com.amazonaws.us-east-1.ssm",
+        SubnetIds=[own["subnet"]],
     )["VpcEndpoint"]["VpcEndpointId"]
     before = len(stack.lab.calls("write"))
     assert f"{rival} already answers to the private name" in refusal(lambda: stack.converge("network", **options))
@@ -640,7 +691,9 @@ def test_flow_logs_go_to_cloudwatch_with_a_role_of_their_own(stack: Stack, found
         ("create", "FlowLog[demo]"),
     } <= made.plan
     log = found.flow_log()
-    assert log["LogGroupName"] == "demo-flow-log" and log["DeliverLogsPermissionArn"].endswith("role/webstack/demo/us-east-1/demo-us-east-1-flow-log")
+    assert log["LogGroupName"] == "demo-flow-log" and log["DeliverLogsPermissionArn"].endswith(
+        "role/webstack/demo/us-east-1/demo-us-east-1-flow-log"
+    )
     quiet(stack, "network", options)
     kept = stack.converge("network", **{**options, "flow_log_retention_days": 365})
     assert kept.changes == {"LogGroup[demo-flow-log]": {"retention_days"}}
@@ -649,21 +702,20 @@ def test_flow_logs_go_to_cloudwatch_with_a_role_of_their_own(stack: Stack, found
     again = stack.converge("network", **options)
     assert again.plan == {("create", "LogGroup[demo-flow-log]")}
     logs.put_retention_policy(logGroupName="demo-flow-log", retentionInDays=3)
-    logs.untag_resource(resourceArn=logs.describe_log_groups()["logGroups"][0]["arn"].removesuffix(":*"), tagKeys=["Name"])
+    logs.untag_resource(
+        resourceArn=logs.describe_log_groups()["logGroups"][0]["arn"].removesuffix(":*"), tagKeys=["Name"]
+    )
     assert stack.converge("network", **options).changes == {"LogGroup[demo-flow-log]": {"retention_days", "tags"}}
     quiet(stack, "network", options)
-    gone = stack.remove("network", **options)
-    assert ("delete", "Role[demo-us-east-1-flow-log]") in gone.plan and ("delete", "LogGroup[demo-flow-log]") in gone.plan
-
-
-def test_given_blocks_are_used_and_others_are_computed_beside_them(stack: Stack, ec2: Any, found: Found) -> None:
-    own = {"public": {"us-east-1a": "10.20.250.0/26"}, "data": {"us-east-1a": "10.20.251.0/24", "us-east-1b": "10.20.252.0/24"}}
-    stack.converge("network", **{**BARE, "subnets": own})
-    blocks = {name: ec2.describe_subnets(SubnetIds=[found.subnet(name)])["Subnets"][0]["CidrBlock"] for name in ("public-us-east-1a", "public-us-east-1b")}
-    assert blocks == {"public-us-east-1a": "10.20.250.0/26", "public-us-east-1b": "10.20.8.0/21"}
-    text = refusal(lambda: stack.converge("network", **BARE))
-    assert "AWS cannot change cidr_block in place (it is 10.20.250.0/26, wanted 10.20.0.0/21)" in text
-    assert "for 3 reasons" in text
+    to_s3 = refusal(lambda: stack.converge("network", **{**BARE, "flow_log_destination": "s3"}))
+    assert "its log group and its role would be left behind" in to_s3
+    off = stack.converge("network", **BARE)
+    both = {("delete", "Role[demo-us-east-1-flow-log]"), ("delete", "LogGroup[demo-flow-log]")}
+    assert off.plan == {*both, ("delete", "FlowLog[demo]")}
+    stack.converge("network", **{**BARE, "flow_log_destination": "s3"})
+    back = stack.converge("network", **options)
+    assert [call["operation"] for call in back.writes][-2:] == ["CreateFlowLogs", "DeleteFlowLogs"]
+    assert both <= stack.remove("network", **options).plan
 
 
 def test_what_aws_cannot_change_is_refused(stack: Stack) -> None:
@@ -749,7 +801,9 @@ def bad(option: str, text: str, **options: Any) -> Any:
         bad("flow_log_bucket_name", "not its ARN", flow_log_bucket_name="arn:aws:s3:::logs"),
     ],
 )  # fmt: skip
-def test_a_bad_option_gets_one_clear_sentence_before_any_call(stack: Stack, option: str, text: str, options: dict[str, Any]) -> None:
+def test_a_bad_option_gets_one_clear_sentence_before_any_call(
+    stack: Stack, option: str, text: str, options: dict[str, Any]
+) -> None:
     said = refusal(lambda: stack.converge("network", **{**BARE, **options}))
     assert said.startswith(f"{option}: ") and text in said
     assert stack.lab.calls() == []

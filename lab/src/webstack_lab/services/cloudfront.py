@@ -15,7 +15,7 @@ from typing import Any
 
 from webstack_lab.extend import Answer, AwsError, Context, Params, operation, tagged
 
-DEPLOYMENT_SECONDS = 1.0  # AWS needs about five minutes
+DEPLOYMENT_SECONDS = 0.3  # AWS needs about five minutes
 BEHAVIOR_DEFAULTS: Params = {
     "TrustedSigners": {"Enabled": False, "Quantity": 0},
     "TrustedKeyGroups": {"Enabled": False, "Quantity": 0},
@@ -91,7 +91,9 @@ def completed(context: Context, config: Params) -> Params:
     for key in ("Aliases", "Origins", "CacheBehaviors", "CustomErrorResponses"):
         counted = config[key]
         if counted["Quantity"] != len(counted.get("Items") or []):
-            raise AwsError("InconsistentQuantities", f"The value of Quantity and the size of Items don't match: {key}.", 400)
+            raise AwsError(
+                "InconsistentQuantities", f"The value of Quantity and the size of Items don't match: {key}.", 400
+            )
     origins = {origin["Id"] for origin in counted_items(config["Origins"])}
     behaviors = [config["DefaultCacheBehavior"], *counted_items(config["CacheBehaviors"])]
     for behavior in behaviors:
@@ -107,7 +109,11 @@ def completed(context: Context, config: Params) -> Params:
     if config["ViewerCertificate"].get("ACMCertificateArn"):
         arn = config["ViewerCertificate"]["ACMCertificateArn"]
         if ":us-east-1:" not in arn:
-            raise AwsError("InvalidViewerCertificate", "The specified SSL certificate doesn't exist, isn't in us-east-1 region.", 400)
+            raise AwsError(
+                "InvalidViewerCertificate",
+                "The specified SSL certificate doesn't exist, isn't in us-east-1 region.",
+                400,
+            )
         config["ViewerCertificate"] = {
             **config["ViewerCertificate"],
             "Certificate": arn,
@@ -115,7 +121,9 @@ def completed(context: Context, config: Params) -> Params:
             "CloudFrontDefaultCertificate": False,
         }
     elif counted_items(config["Aliases"]):
-        raise AwsError("InvalidViewerCertificate", "To add an alternate domain name, attach a trusted certificate.", 400)
+        raise AwsError(
+            "InvalidViewerCertificate", "To add an alternate domain name, attach a trusted certificate.", 400
+        )
     else:
         config["ViewerCertificate"] = {
             "CloudFrontDefaultCertificate": True,
@@ -128,7 +136,9 @@ def completed(context: Context, config: Params) -> Params:
 
 def check_behavior(context: Context, behavior: Params) -> None:
     if "CachePolicyId" in behavior and ("ForwardedValues" in behavior or "MinTTL" in behavior):
-        raise AwsError("InvalidArgument", "The parameter ForwardedValues cannot be used when a cache policy is associated.", 400)
+        raise AwsError(
+            "InvalidArgument", "The parameter ForwardedValues cannot be used when a cache policy is associated.", 400
+        )
     for association in counted_items(behavior.get("FunctionAssociations")):
         name = association["FunctionARN"].split("/")[-1]
         if "LIVE" not in context.table("functions").get(name, {}):
@@ -163,11 +173,18 @@ def store_config(entry: Params, config: Params) -> None:
 
 @operation("cloudfront", "CreateDistribution", "CreateDistributionWithTags")
 def create_distribution(context: Context, params: Params) -> Answer:
-    both = params.get("DistributionConfigWithTags") or {"DistributionConfig": params.get("DistributionConfig"), "Tags": {}}
+    both = params.get("DistributionConfigWithTags") or {
+        "DistributionConfig": params.get("DistributionConfig"),
+        "Tags": {},
+    }
     config = both["DistributionConfig"]
     for entry in context.table("distributions").values():
         if entry["config"]["CallerReference"] == config["CallerReference"]:
-            raise AwsError("DistributionAlreadyExists", "The caller reference is already associated with another distribution.", 409)
+            raise AwsError(
+                "DistributionAlreadyExists",
+                "The caller reference is already associated with another distribution.",
+                409,
+            )
     check_aliases(context, config, "")
     identity = new_id(config["CallerReference"])
     entry = {
@@ -267,8 +284,18 @@ CONFIGURED = {
     # operation's noun: (table, config member, error where missing, where it exists, where in use, name of the list)
     "OriginAccessControl": ("controls", "OriginAccessControlConfig", "OriginAccessControl", "OriginAccessControlList"),
     "CachePolicy": ("cache policies", "CachePolicyConfig", "CachePolicy", "CachePolicyList"),
-    "ResponseHeadersPolicy": ("headers policies", "ResponseHeadersPolicyConfig", "ResponseHeadersPolicy", "ResponseHeadersPolicyList"),
-    "OriginRequestPolicy": ("request policies", "OriginRequestPolicyConfig", "OriginRequestPolicy", "OriginRequestPolicyList"),
+    "ResponseHeadersPolicy": (
+        "headers policies",
+        "ResponseHeadersPolicyConfig",
+        "ResponseHeadersPolicy",
+        "ResponseHeadersPolicyList",
+    ),
+    "OriginRequestPolicy": (
+        "request policies",
+        "OriginRequestPolicyConfig",
+        "OriginRequestPolicy",
+        "OriginRequestPolicyList",
+    ),
 }
 
 
@@ -366,7 +393,11 @@ def create_function(context: Context, params: Params) -> Answer:
         raise AwsError("FunctionAlreadyExists", "A function with the same name already exists in this account.", 409)
     context.table("functions")[params["Name"]] = {"DEVELOPMENT": version_of(params)}
     etag = context.table("functions")[params["Name"]]["DEVELOPMENT"]["etag"]
-    return {"FunctionSummary": summary_of(context, params["Name"], "DEVELOPMENT"), "ETag": etag, "Location": params["Name"]}
+    return {
+        "FunctionSummary": summary_of(context, params["Name"], "DEVELOPMENT"),
+        "ETag": etag,
+        "Location": params["Name"],
+    }
 
 
 @operation("cloudfront", "UpdateFunction")

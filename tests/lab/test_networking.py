@@ -75,19 +75,24 @@ def test_what_is_in_use_stays(ec2: Any, vpc: str, subnet: str) -> None:
 
 
 def test_a_route_that_leads_nowhere_is_a_black_hole(ec2: Any, vpc: str) -> None:
-    """ "blackhole: the route's target isn't available". https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html"""
+    """ "The blackhole state indicates that the route's target isn't available (for example, the specified gateway isn't attached to
+    the VPC)". https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html
+    """
     gateway = attached(ec2, vpc)
     table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
     ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
     ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
     routes = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
     assert [route["State"] for route in routes] == ["active", "blackhole"]
-    with pytest.raises(ClientError, match="InvalidNatGatewayID.NotFound"):
+    with pytest.raises(ClientError, match=r"InvalidNatGatewayID\.NotFound"):
         ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.0.0.0/8", NatGatewayId="nat-0123456789abcdef0")
 
 
 def test_a_subnet_uses_one_table(ec2: Any, vpc: str, subnet: str) -> None:
-    """ "Resource.AlreadyAssociated: the specified resource is already in use". The association is to be replaced instead."""
+    """Another table needs ReplaceRouteTableAssociation; AssociateRouteTable answers Resource.AlreadyAssociated.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+    """
     tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _number in range(2)]
     ec2.associate_route_table(RouteTableId=tables[0], SubnetId=subnet)
     ec2.associate_route_table(RouteTableId=tables[0], SubnetId=subnet)
@@ -96,7 +101,7 @@ def test_a_subnet_uses_one_table(ec2: Any, vpc: str, subnet: str) -> None:
 
 
 def test_a_description_is_not_part_of_a_rule(ec2: Any, vpc: str) -> None:
-    """ "If the security group rule has a description, you do not need to specify it to revoke the rule."
+    """ "If the security group rule has a description, you do not need to specify the description to revoke the rule."
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html
     """
