@@ -1,5 +1,6 @@
 """A snapshot sees what is there, and after a complete destroy it is what it was."""
 
+import time
 from typing import Any
 
 from webstack_lab.testing import Lab
