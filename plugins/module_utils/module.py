@@ -147,7 +147,9 @@ def run_info(tiers: Mapping[str, Tier]) -> None:
         module.fail_json(msg=str(error))
     except SDK_ERRORS as error:
         module.fail_json(msg=explain(error))
-    rows = [row for row in describe(reader.orphans) if not wanted or row["tier"] in wanted]
+    homes = {kind.__name__: tier.name for tier in tiers.values() for kind in tier.kinds}
+    rows = [{**row, "tier": row["tier"] or homes[row["address"].partition("[")[0]]} for row in describe(reader.orphans)]
+    rows = [row for row in rows if not wanted or row["tier"] in wanted]
     rows.sort(key=lambda row: (row["tier"], row["address"]))
     module.exit_json(
         changed=False, resources=rows, calls={"read": run.clients.counter.reads, "write": run.clients.counter.writes}

@@ -61,9 +61,10 @@ class InstanceProfile(Resource):
         )
         if scope.fresh or any(member.owned for member in scope.members):
             return found
-        pages = client.get_paginator("list_instance_profiles").paginate(PathPrefix=path_of(scope.stack, scope.region))
+        path = path_of(scope.stack, scope.region)
+        pages = client.get_paginator("list_instance_profiles").paginate(PathPrefix=path)
         names = {profile["InstanceProfileName"] for profile in found}
-        listed = [profile for page in pages for profile in page["InstanceProfiles"]]
+        listed = [profile for page in pages for profile in page["InstanceProfiles"] if profile["Path"].startswith(path)]
         return found + [profile for profile in listed if profile["InstanceProfileName"] not in names]
 
     @classmethod
@@ -133,8 +134,9 @@ class Role(Resource):
         ours = [profile.have or {} for profile in scope.of(InstanceProfile) if profile.owned]
         held = {str(profile["role_name"]) for profile in ours if profile.get("role_name")}
         if not scope.fresh and (not held or names - held):
-            pages = client.get_paginator("list_roles").paginate(PathPrefix=path_of(scope.stack, scope.region))
-            names |= {role["RoleName"] for page in pages for role in page["Roles"]}
+            path = path_of(scope.stack, scope.region)
+            pages = client.get_paginator("list_roles").paginate(PathPrefix=path)
+            names |= {role["RoleName"] for page in pages for role in page["Roles"] if role["Path"].startswith(path)}
         # GetRole for each, because ListRoles knows neither tags nor boundary.
         names |= set() if scope.fresh else held
         return existing(scope, names, lambda name: client.get_role(RoleName=name)["Role"])

@@ -19,6 +19,13 @@ from .secretsmanager import Secret
 BROKEN = ("failed", "incompatible-network", "incompatible-restore")  # states in which RDS makes no snapshot
 
 
+def _is_meant(item: dict[str, Any], names: set[str], beginning: str | None) -> bool:
+    """Whether an instance is wished for, or, when everything is looked for, the stack's and no replica."""
+    name = str(item["DBInstanceIdentifier"])
+    replica = item.get("ReadReplicaSourceDBInstanceIdentifier")
+    return name in names or (beginning is not None and name.startswith(beginning) and not replica)
+
+
 @dataclass(eq=False)
 class DBInstance(Instance):
     """A MySQL or PostgreSQL instance, found by its identifier.
@@ -46,7 +53,9 @@ class DBInstance(Instance):
 
     @classmethod
     def list_all(cls, client: Any, scope: Scope) -> Iterable[Any]:
-        return [item for item in all_instances(client, scope) if item["DBInstanceIdentifier"] in scope.names]
+        """The wished-for ones. Data is only deleted when somebody says so: what nobody wishes for is shown, but no leftover."""
+        mine = f"{scope.stack}-" if scope.tiers is None else None
+        return [item for item in all_instances(client, scope) if _is_meant(item, scope.names, mine)]
 
     def want(self) -> dict[str, Any]:
         have = self.have or {}

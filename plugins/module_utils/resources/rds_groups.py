@@ -164,7 +164,13 @@ class DBParameterGroup(Resource):
                 return [{"DBParameterGroupName": name, "DBParameterGroupArn": arn} for name, arn in arns.items()]
         names = wanted | {f"{scope.stack}-*".lower()}
         groups = listed(client, "describe_db_parameter_groups", "DBParameterGroups", "DBParameterGroupName", names)
-        used = {name for kind in cls.within for instance in scope.of(kind) for name in instance.get("parameter_groups")}
+        used = (
+            set()
+            if scope.tiers is None
+            else {
+                name for kind in cls.within for instance in scope.of(kind) for name in instance.get("parameter_groups")
+            }
+        )
         return [
             group
             for group in groups
