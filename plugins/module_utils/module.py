@@ -161,7 +161,10 @@ def _converge(run: Run, tiers: Chosen) -> dict[str, Any]:
     absent = options["state"] == "absent"
     resources: list[Resource] = []
     for tier, values in tiers:
-        resources += tier.resources(run.tier_options(tier, values))
+        try:
+            resources += tier.resources(run.tier_options(tier, values))
+        except OptionError as error:
+            raise error.of(tier.name) if "tiers" in options else error from error
     settings = Settings(
         stack=options["stack"],
         region=run.region,

@@ -174,8 +174,10 @@ def one_clear_error(played: Any, *words: str) -> None:
         ({"webstack_endpoint_url": "http://127.0.0.1:9"}, ["Could not connect", "endpoint_url"]),
         ({"webstack_access_key": "", "webstack_secret_key": ""}, ["credentials", "AWS_PROFILE"]),
         ({"webstack_stack": "Not A Name"}, ["stack: 'Not A Name'"]),
-        ({"network_cidr_block": "10.20.0.0/33"}, ["cidr_block"]),
-        ({"database_engine": "oracle"}, ["engine"]),
+        ({"network_cidr_block": "10.20.0.0/33"}, [r"network\.cidr_block"]),
+        ({"database_instance_class": "db.t9.mega"}, ["offers no such class"]),
+        ({"compute_asg_instance_type": "t9.mega"}, ["no instance type"]),
+        ({"database_engine": "oracle"}, [r"database\.engine: 'oracle'", "postgres or mysql"]),
         ({"webstack_availability_zones": ["us-east-1a"]}, ["zone"]),
     ],
 )

@@ -45,6 +45,12 @@ class OptionError(Exception):
     def __init__(self, option: str, value: object, allowed: str) -> None:
         super().__init__(f"{option}: {value!r} cannot be used. {allowed}")
         self.option = option
+        self.value = value
+        self.allowed = allowed
+
+    def of(self, tier: str) -> OptionError:
+        """The same, where several tiers are run at once and the name of the option alone would not tell which one it is."""
+        return OptionError(f"{tier}.{self.option}", self.value, self.allowed)
 
 
 class Refused(Exception):

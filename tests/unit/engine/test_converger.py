@@ -466,7 +466,9 @@ def test_a_defect_of_ours_is_not_hidden() -> None:
 
 
 def test_an_option_error_names_option_value_and_what_is_allowed() -> None:
-    assert str(OptionError("cidr_block", "x", "Give a network.")) == "cidr_block: 'x' cannot be used. Give a network."
+    error = OptionError("cidr_block", "x", "Give a network.")
+    assert str(error) == "cidr_block: 'x' cannot be used. Give a network."
+    assert str(error.of("network")) == "network.cidr_block: 'x' cannot be used. Give a network."
 
 
 def test_an_unknown_equals_only_itself() -> None:
