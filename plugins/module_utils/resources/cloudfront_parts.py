@@ -34,6 +34,9 @@ MANAGED_RESPONSE_HEADERS_POLICIES = {
 }
 
 
+COMPRESSION = ("Gzip", "Brotli")
+
+
 def id_of_policy(policy: Any) -> Any:
     """The id of one of our own policies, of one of AWS's by its name, or an id as the user gave it."""
     if isinstance(policy, Resource):
@@ -218,6 +221,7 @@ class CachePolicy(Resource):
             "headers": _chosen(key, "Header", "Headers"),
             "cookies": _chosen(key, "Cookie", "Cookies"),
             "query_strings": _chosen(key, "QueryString", "QueryStrings"),
+            "compression": {name for name in COMPRESSION if key.get(f"EnableAcceptEncoding{name}")},
         }
 
     def want(self) -> dict[str, Any]:
@@ -228,6 +232,7 @@ class CachePolicy(Resource):
             "headers": self.headers,
             "cookies": self.cookies,
             "query_strings": self.query_strings,
+            "compression": set(COMPRESSION),
         }
 
     def create(self, client: Any, want: dict[str, Any]) -> None:
@@ -241,7 +246,7 @@ class CachePolicy(Resource):
         client.delete_cache_policy(Id=self.id, IfMatch=client.get_cache_policy(Id=self.id)["ETag"])
 
     def _config(self, want: dict[str, Any]) -> dict[str, Any]:
-        key: dict[str, Any] = {"EnableAcceptEncodingGzip": True, "EnableAcceptEncodingBrotli": True}
+        key: dict[str, Any] = {f"EnableAcceptEncoding{name}": True for name in COMPRESSION}
         for ours_, one, many in (
             ("headers", "Header", "Headers"),
             ("cookies", "Cookie", "Cookies"),
@@ -261,10 +266,11 @@ class CachePolicy(Resource):
 
 
 def _chosen(key: dict[str, Any], one: str, many: str) -> set[str]:
+    """The chosen names; ``(all)`` and ``(allExcept)``, which we never ask for, stand beside the names where they are set."""
     config = key.get(f"{many}Config", {})
-    if config.get(f"{one}Behavior") == "all":
-        return {"*"}
-    return set((config.get(many) or {}).get("Items") or [])
+    behavior = config.get(f"{one}Behavior", "none")
+    names = set((config.get(many) or {}).get("Items") or [])
+    return names if behavior in ("none", "whitelist") else {f"({behavior})", *names}
 
 
 @dataclass(eq=False)
@@ -294,12 +300,17 @@ class ResponseHeadersPolicy(Resource):
         return (item["ResponseHeadersPolicyConfig"]["Name"],)
 
     def read(self, client: Any, item: Any) -> dict[str, Any]:
-        security = item["ResponseHeadersPolicyConfig"].get("SecurityHeadersConfig") or {}
+        config = item["ResponseHeadersPolicyConfig"]
+        security = config.get("SecurityHeadersConfig") or {}
+        transport = security.get("StrictTransportSecurity", {})
         return {
             "id": item["Id"],
-            "strict_transport_security_max_age": security.get("StrictTransportSecurity", {}).get(
-                "AccessControlMaxAgeSec", 0
-            ),
+            "include_subdomains": transport.get("IncludeSubdomains", False),
+            "preload": transport.get("Preload", False),
+            "content_type_options": "ContentTypeOptions" in security,
+            "yielding": {name for name, header in security.items() if not header["Override"]},
+            "other_headers": _other_headers(config),
+            "strict_transport_security_max_age": transport.get("AccessControlMaxAgeSec", 0),
             "frame_option": security.get("FrameOptions", {}).get("FrameOption", ""),
             "referrer_policy": security.get("ReferrerPolicy", {}).get("ReferrerPolicy", ""),
             "content_security_policy": security.get("ContentSecurityPolicy", {}).get("ContentSecurityPolicy", ""),
@@ -311,6 +322,11 @@ class ResponseHeadersPolicy(Resource):
             "frame_option": self.frame_option,
             "referrer_policy": self.referrer_policy,
             "content_security_policy": self.content_security_policy,
+            "include_subdomains": True,
+            "preload": False,
+            "content_type_options": True,
+            "yielding": set(),  # headers that give way to those of the origin
+            "other_headers": set(),
         }
 
     def create(self, client: Any, want: dict[str, Any]) -> None:
@@ -344,3 +360,12 @@ class ResponseHeadersPolicy(Resource):
                 "ContentSecurityPolicy": want["content_security_policy"],
             }
         return {"Name": self.name, "SecurityHeadersConfig": security}
+
+
+def _other_headers(config: dict[str, Any]) -> set[str]:
+    """Parts of a response headers policy in which something is set that we never set."""
+    parts = {key: config.get(key) or {} for key in ("CustomHeadersConfig", "RemoveHeadersConfig", "CorsConfig")}
+    found = {key for key, part in parts.items() if part.get("Quantity", len(part))}
+    if (config.get("ServerTimingHeadersConfig") or {}).get("Enabled"):
+        found.add("ServerTimingHeadersConfig")
+    return found | ({"XSSProtection"} & set(config.get("SecurityHeadersConfig") or {}))
