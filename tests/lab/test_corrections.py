@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from webstack_lab.services.passing import Pace
 from webstack_lab.testing import Lab
 
 TAGS = [{"Key": "webstack:stack", "Value": "demo"}]
@@ -131,14 +132,15 @@ def test_a_group_that_a_rule_refers_to_is_not_deleted(lab):
         ec2.delete_security_group(GroupId=other)
 
 
-def test_a_deleted_nat_gateway_frees_its_address_and_its_interface(lab, network):
+def test_a_deleted_nat_gateway_frees_its_address_and_its_interface(lab, network, monkeypatch):
+    monkeypatch.setattr(Pace, "scale", 1.0)
     ec2 = lab.client("ec2")
     interface = ec2.describe_nat_gateways()["NatGateways"][0]["NatGatewayAddresses"][0]["NetworkInterfaceId"]
     ec2.delete_nat_gateway(NatGatewayId=network["gateway"])
     assert [gateway["State"] for gateway in ec2.describe_nat_gateways()["NatGateways"]] == ["deleting"]
     with pytest.raises(ClientError, match="InUse"):
         ec2.release_address(AllocationId=network["address"])
-    time.sleep(0.1)
+    monkeypatch.setattr(Pace, "scale", 0.0)
     [address] = ec2.describe_addresses(AllocationIds=[network["address"]])["Addresses"]
     assert not address.get("AssociationId")
     interfaces = ec2.describe_network_interfaces()["NetworkInterfaces"]
