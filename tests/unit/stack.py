@@ -142,7 +142,7 @@ def cycle(
     for address, mutate, attributes in drifts:
         mutate()
         shown = stack.converge(tier, check=True, **options)
-        assert shown.changes == {address: attributes}, f"{address}: {shown.plan}"
+        assert shown.changes == {address: attributes}, f"{address}: {shown.plan} {shown.changes}"
         assert shown.writes == []
         repaired = stack.converge(tier, **options)
         assert repaired.changes == {address: attributes}

@@ -99,18 +99,7 @@ def cdn_tier(options: dict[str, Any]) -> list[Resource]:
     """The distribution and its parts."""
     _check(options)
     stack = options["stack"]
-    cache_policies = {
-        one["name"]: CachePolicy(
-            f"{stack}_{one['name']}",
-            min_ttl=one["min_ttl"],
-            default_ttl=one["default_ttl"],
-            max_ttl=one["max_ttl"],
-            headers=set(one["headers"]),
-            cookies=set(one["cookies"]),
-            query_strings=set(one["query_strings"]),
-        )
-        for one in options["cache_policies"]
-    }
+    cache_policies = _cache_policies(options)
     headers: str | ResponseHeadersPolicy | None = options["response_headers_policy"] or None
     if options["security_headers"]:
         headers = ResponseHeadersPolicy(f"{stack}_security_headers", **options["security_headers"])
@@ -160,6 +149,21 @@ def cdn_tier(options: dict[str, Any]) -> list[Resource]:
         web_acl=_web_acl(options),
     )
     return [*cache_policies.values(), distribution]
+
+
+def _cache_policies(options: dict[str, Any]) -> dict[str, CachePolicy]:
+    return {
+        one["name"]: CachePolicy(
+            f"{options['stack']}_{one['name']}",
+            min_ttl=one["min_ttl"],
+            default_ttl=one["default_ttl"],
+            max_ttl=one["max_ttl"],
+            headers=set(one["headers"]),
+            cookies=set(one["cookies"]),
+            query_strings=set(one["query_strings"]),
+        )
+        for one in options["cache_policies"]
+    }
 
 
 def _assets(options: dict[str, Any]) -> Origin:

@@ -17,7 +17,14 @@ FUNCTION, POLICY, HEADERS = (
     "CachePolicy[demo_minute]",
     "ResponseHeadersPolicy[demo_security_headers]",
 )
-MINUTE = {"name": "minute", "default_ttl": 60, "max_ttl": 60, "query_strings": ["q"], "cookies": ["c"], "headers": ["h"]}
+MINUTE = {
+    "name": "minute",
+    "default_ttl": 60,
+    "max_ttl": 60,
+    "query_strings": ["q"],
+    "cookies": ["c"],
+    "headers": ["h"],
+}
 OPTIONS: dict[str, Any] = {
     "web_acl": False,
     "web_domain_name": "origin.demo.example",
@@ -58,9 +65,7 @@ class Edge:
             "CachePolicyId": "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
         }
         (web,) = [one for one in self.config()[2]["Origins"]["Items"] if one["Id"] == "web"]
-        self.put(
-            DefaultCacheBehavior=plain, CacheBehaviors={"Quantity": 0}, Origins={"Quantity": 1, "Items": [web]}
-        )
+        self.put(DefaultCacheBehavior=plain, CacheBehaviors={"Quantity": 0}, Origins={"Quantity": 1, "Items": [web]})
 
     def item(self, noun: str) -> tuple[str, str, dict[str, Any]]:
         snake = re.sub("(?<!^)(?=[A-Z])", "_", noun).lower()

@@ -90,7 +90,11 @@ def test_the_life_of_the_flow_log_s_role(stack: Stack) -> None:
         drifts=[
             (ROLE, meddle, {"trust", "inline_policies", "tags"}),
             (ROLE, widen, {"managed_policy_arns"}),
-            (GROUP, lambda: logs.put_retention_policy(logGroupName="demo-flow-log", retentionInDays=3), {"retention_days"}),
+            (
+                GROUP,
+                lambda: logs.put_retention_policy(logGroupName="demo-flow-log", retentionInDays=3),
+                {"retention_days"},
+            ),
             (GROUP, untag, {"tags"}),
         ],
         vanishings=[
@@ -114,7 +118,11 @@ def rule(group: str, port: int) -> dict[str, Any]:
 
 
 def test_the_first_rule_and_the_first_endpoint_go_alone(stack: Stack) -> None:
-    options = {**BARE, "interface_endpoints": ["ssm", "logs"], "security_group_rules": [rule("app", 9000), rule("app", 9001)]}
+    options = {
+        **BARE,
+        "interface_endpoints": ["ssm", "logs"],
+        "security_group_rules": [rule("app", 9000), rule("app", 9001)],
+    }
     stack.converge("network", **options)
     fewer = stack.converge("network", **{**options, "security_group_rules": [rule("app", 9001)]})
     assert fewer.plan == {("update", "SecurityGroupRules[demo-app]")}
