@@ -147,9 +147,10 @@ def run_info(tiers: Mapping[str, Tier]) -> None:
         module.fail_json(msg=str(error))
     except SDK_ERRORS as error:
         module.fail_json(msg=explain(error))
-    homes = {kind.__name__: tier.name for tier in tiers.values() for kind in tier.kinds}
-    rows = [{**row, "tier": row["tier"] or homes[row["address"].partition("[")[0]]} for row in describe(reader.orphans)]
-    rows = [row for row in rows if not wanted or row["tier"] in wanted]
+    homes = {kind: tier.name for tier in tiers.values() for kind in tier.kinds}
+    for orphan in reader.orphans:
+        orphan.tier = orphan.tier or homes[type(orphan)]  # kinds without tags belong to the tier that has the kind
+    rows = [row for row in describe(reader.orphans) if not wanted or row["tier"] in wanted]
     rows.sort(key=lambda row: (row["tier"], row["address"]))
     module.exit_json(
         changed=False, resources=rows, calls={"read": run.clients.counter.reads, "write": run.clients.counter.writes}
@@ -164,7 +165,7 @@ def _converge(run: Run, tiers: Chosen) -> dict[str, Any]:
         try:
             resources += tier.resources(run.tier_options(tier, values))
         except OptionError as error:
-            raise error.of(tier.name) if "tiers" in options else error from error
+            raise error.of(tier.name) if "tiers" in options else error from None
     settings = Settings(
         stack=options["stack"],
         region=run.region,
