@@ -47,6 +47,21 @@ options:
     description: With O(state=absent), switch deletion protection off where it is on, and delete what holds data.
     type: bool
     default: false
+  run_id:
+    description:
+      - The run that this call is a part of, as M(webstack.aws.stack_lock) returned it. That run must hold the stack's lock; if it
+        does not any more, nothing is written.
+      - Without it, a call that has something to write takes the lock for itself, and sets it free at its end. Hosts of one play
+        then take turns; hold the lock with M(webstack.aws.stack_lock) to let them work at the same time.
+      - A call with nothing to do, and check mode, need no lock.
+    type: str
+    default: ""
+  lock_region:
+    description:
+      - Region in whose Parameter Store the stack's lock is kept. By default, that is V(us-east-1), V(cn-north-1) or V(us-gov-west-1),
+        as the partition has it. All runs of a stack must say the same.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Reports every change without making it, also on an empty account.

@@ -9,17 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from .engine.converger import Converger, Settings
 from .engine.errors import OptionError, Refused, ResourceError
+from .engine.interruption import Interruption, leave_report, reports_home
 from .engine.reading import Reader
 from .engine.report import Report, plain
 from .engine.resource import Resource
 from .engine.schedule import Clock
 from .engine.sdk import SDK_ERRORS, Clients, explain
 from .engine.tier import Tier
+from .operations.errors import OperationError
+from .operations.lock import home_region
+from .operations.writing import Writing, check_run_id
 
 SHARED: dict[str, Any] = {
     "stack": {"type": "str", "required": True},
@@ -30,6 +35,8 @@ SHARED: dict[str, Any] = {
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int"},
     "lift_deletion_protection": {"type": "bool", "default": False},
+    "run_id": {"type": "str", "default": ""},
+    "lock_region": {"type": "str", "default": ""},
 }
 
 
@@ -47,7 +54,8 @@ class Run:
         if not region:
             module.fail_json(msg="region: not given. Set region, or AWS_REGION in the environment")
         self.region: str = region
-        self.clients = Clients({**connection, "endpoint_url": endpoint})
+        self.connection: dict[str, Any] = {**connection, "endpoint_url": endpoint}
+        self.clients = Clients(self.connection)
         self._account: str | None = None
 
     def check(self) -> None:
@@ -59,6 +67,8 @@ class Run:
                 stack,
                 "Give 2 to 20 lower-case letters, digits and hyphens, a letter first, no hyphen last: it begins the names of all resources",
             )
+        if self.options.get("run_id"):
+            check_run_id(self.options["run_id"])
         if account and not re.fullmatch(r"\d{12}", account):
             raise OptionError("expected_account_id", account, "Give the twelve digits of an AWS account")
 
@@ -67,6 +77,18 @@ class Run:
         if self._account is None:
             self._account = str(self.clients("sts", self.region).get_caller_identity()["Account"])
         return self._account
+
+    @property
+    def lock_region(self) -> str:
+        """Where the stack's lock is: the home region of the partition, unless the option says otherwise."""
+        return self.options.get("lock_region") or home_region(self.clients, self.region)
+
+    def writing(self, purpose: str) -> Writing:
+        """The right to write: under the lock of the run that the call belongs to, or under a lease of its own."""
+        run_id = self.options["run_id"]
+        return Writing(
+            self.clients, self.options["stack"], self.region, purpose, run_id=run_id, lock_region=self.lock_region
+        )
 
     def refuse_other_accounts(self) -> None:
         """Stop before any write, or before saying "nothing is there", where the credentials are another account's (trap 19)."""
@@ -120,8 +142,39 @@ def converge(module: AnsibleAWSModule, tiers: Callable[[], Chosen]) -> None:
     except (OptionError, Refused, ResourceError) as error:
         reasons = error.reasons if isinstance(error, Refused) else [error] if isinstance(error, ResourceError) else []
         module.fail_json(msg=str(error), changed=False, actions=[], errors=[reason.as_result() for reason in reasons])
+    except OperationError as error:
+        module.fail_json(msg=f"Nothing was changed. {error}", changed=False, actions=[])
     except SDK_ERRORS as error:
         module.fail_json(msg=f"Nothing was changed. {explain(error)}", changed=False, actions=[])
+    answer["calls"] = {"read": run.clients.counter.reads, "write": run.clients.counter.writes}
+    answer["seconds"] = round(time.monotonic() - run.started, 2)
+    if "stopped" in answer:  # whoever started this may be gone
+        name = f"{run.options['stack']}-{run.region}"
+        path = leave_report(name, remove_values(answer, module.no_log_values), reports_home())
+        answer["msg"] += f". This report is also in {path}" if path else ""
+        module.log(answer["msg"])
+    if "msg" in answer:
+        module.fail_json(**answer)
+    module.exit_json(**answer)
+
+
+def run_operation(arguments: Mapping[str, Any], body: Callable[[Run], dict[str, Any]]) -> None:
+    """The body of an operation's module. ``body`` gets the run and gives the answer; an answer with ``msg`` is a failure.
+
+    ``body`` writes nothing in check mode. Every failure becomes one message, none a traceback.
+    """
+    shared = {key: SHARED[key] for key in ("stack", "expected_account_id", "lock_region")}
+    module = AnsibleAWSModule(argument_spec={**shared, **copy.deepcopy(dict(arguments))}, supports_check_mode=True)
+    run = Run(module)
+    try:
+        run.check()
+        answer = body(run)
+    except (OptionError, Refused, ResourceError, OperationError) as error:
+        module.fail_json(msg=str(error), changed=False)
+    except SDK_ERRORS as error:
+        module.fail_json(msg=explain(error), changed=False)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or type(error).__name__}: {error.strerror or error}", changed=False)
     answer["calls"] = {"read": run.clients.counter.reads, "write": run.clients.counter.writes}
     answer["seconds"] = round(time.monotonic() - run.started, 2)
     if "msg" in answer:
@@ -158,8 +211,36 @@ def run_info(tiers: Mapping[str, Tier]) -> None:
 
 
 def _converge(run: Run, tiers: Chosen) -> dict[str, Any]:
+    converger = _planned(run, tiers)
+    check, absent = run.module.check_mode, run.options["state"] == "absent"
+    if converger.steps or absent:
+        run.refuse_other_accounts()
+    diff = converger.diff()  # before anything is read again
+    if check or not (converger.steps or converger.unfinished):
+        report = Report() if check else _carried_out(converger, absent)
+    else:
+        purpose = f"{', '.join(sorted(tier.name for tier, _values in tiers))} in {run.region}"
+        with run.writing(purpose) as writing:
+            if writing.waited:
+                converger = _planned(run, tiers)
+                diff = converger.diff()
+            report = _carried_out(converger, absent, writing.stop)
+    if check:
+        report.actions = [
+            {
+                "address": step.resource.address,
+                "tier": step.resource.tier,
+                "region": step.resource.region,
+                "verb": step.verb,
+            }
+            for step in converger.steps
+        ]
+    return {**_answer(run, tiers, converger, report), "diff": diff}
+
+
+def _planned(run: Run, tiers: Chosen) -> Converger:
+    """A converger that has read everything and refused nothing."""
     options = run.options
-    absent = options["state"] == "absent"
     resources: list[Resource] = []
     for tier, values in tiers:
         try:
@@ -176,39 +257,44 @@ def _converge(run: Run, tiers: Chosen) -> dict[str, Any]:
         lift_deletion_protection=options["lift_deletion_protection"],
     )
     kinds = [kind for tier, values in tiers for kind in tier.purged(values)]
+    labels = {tier.label(values) for tier, values in tiers}
+    converger = Converger(resources, kinds, labels, run.clients, settings)
+    if options["state"] == "absent":
+        converger.plan_removal()
+    else:
+        converger.plan(preview=run.module.check_mode)
+    homes = {kind: tier.label(values) for tier, values in tiers for kind in tier.purged(values)}
+    for step in converger.steps:
+        step.resource.tier = (
+            step.resource.tier or homes[type(step.resource)]
+        )  # found without tags, as it can carry none
+    return converger
+
+
+def _carried_out(converger: Converger, absent: bool, stop: Callable[[], str | None] | None = None) -> Report:
+    """Carry a plan out; start nothing more once ``stop`` gives a reason, or somebody wants the module to end."""
+    with Interruption() as interruption:
+        converger.settings.stop = lambda: interruption.reason or (stop() if stop else None)
+        return converger.remove() if absent else converger.apply()
+
+
+def _answer(run: Run, tiers: Chosen, converger: Converger, report: Report) -> dict[str, Any]:
+    absent = run.options["state"] == "absent"
     names = {tier.label(values): tier.name for tier, values in tiers}
-    converger = Converger(resources, kinds, set(names), run.clients, settings)
-    check = run.module.check_mode
-    steps = converger.plan_removal() if absent else converger.plan(preview=check)
-    if steps or absent:
-        run.refuse_other_accounts()
-    diff = converger.diff()
-    changed_tiers = sorted({names[step.resource.tier] for step in steps})
-    report = Report() if check else converger.remove() if absent else converger.apply()
-    if check:
-        report.actions = [
-            {
-                "address": step.resource.address,
-                "tier": step.resource.tier,
-                "region": step.resource.region,
-                "verb": step.verb,
-            }
-            for step in steps
-        ]
+    steps = converger.steps
     answer = {
-        "changed": bool(steps)
-        if check
-        else any(action["ok"] and action["verb"] != "wait" for action in report.actions),
+        "changed": bool(steps) if run.module.check_mode else report.changed,
         "actions": report.actions,
-        "changed_tiers": changed_tiers,
+        "changed_tiers": sorted({names[step.resource.tier] for step in steps}),
         "pending": report.pending,
         "assumed": converger.assumed,
         "resources": [] if absent else describe(converger.graph.resources),
-        "diff": diff,
     }
     if absent:
         answer["left"] = report.left
-    if report.failed:
+    if report.stopped:
+        answer["stopped"] = report.stopped
+    if report.failed or report.stopped:
         answer["msg"] = _failure(report)
         answer["errors"] = [error.as_result() for error in report.failed]
         answer["not_started"] = report.not_started
@@ -230,8 +316,10 @@ def describe(resources: Sequence[Resource]) -> list[dict[str, Any]]:
 
 def _failure(report: Report) -> str:
     done = [action["address"] for action in report.actions if action["ok"] and action["verb"] != "wait"]
-    text = "; ".join(str(error) for error in report.failed)
+    text = "; ".join([*([report.stopped] if report.stopped else []), *(str(error) for error in report.failed)])
     parts = [text, f"Done before or beside it: {', '.join(done) or 'nothing'}"]
+    if report.pending:
+        parts.append(f"Begun, and left to go on by itself: {', '.join(report.pending)}")
     if report.not_started:
         parts.append(f"Not started: {', '.join(report.not_started)}")
     return ". ".join(parts) + ". Run again when the cause is removed: a run continues where this one stopped"

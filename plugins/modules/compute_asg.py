@@ -82,6 +82,12 @@ options:
         of line ends do not.
       - EC2 takes 16 KB. A longer text is compressed, and refused if it is still longer.
     type: str
+  release:
+    description:
+      - The release of the application that the instances of a new stack run. They find it in their tag C(webstack:release), which
+        the metadata service shows them, so that the user data need not change from release to release.
+      - Deployments own it from then on. A change of this option has no effect on a launch template that has one.
+    type: str
   http_tokens:
     description: Whether the metadata service asks for tokens (IMDSv2). Makes a new version.
     type: str

@@ -59,6 +59,7 @@ class Playbooks:
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "AWS_EC2_METADATA_DISABLED": "true",
             "WEBSTACK_ENDPOINT_URL": url,
+            "WEBSTACK_RUNS_DIR": str(home / "runs"),
         }
 
     def start(
@@ -66,6 +67,8 @@ class Playbooks:
     ) -> subprocess.Popen[str]:
         """Start a run in a process group of its own."""
         command = [str(BIN / "ansible-playbook"), playbook, "-i", str(ROOT / "inventories" / inventory), *arguments]
+        if python := os.environ.get("WEBSTACK_TEST_MODULE_PYTHON"):  # modules on another Python than the controller's
+            command += extra(ansible_python_interpreter=python)
         return subprocess.Popen(
             command,
             cwd=ROOT,

@@ -111,3 +111,27 @@ def test_only_loopback_addresses_are_listened_on(command, host):
     refused = command("start", "--host", host)
     assert refused.returncode == 2
     assert "loopback" in refused.stderr
+
+
+def test_faults_at_the_start_and_while_it_runs(command, tmp_path):
+    denied = tmp_path / "denied.yml"
+    denied.write_text("rules: [{fault: access_denied, service: sts}]")
+    assert command("start", "--port", "0", "--faults", str(denied)).returncode == 0
+    with pytest.raises(command.client("sts").exceptions.ClientError, match="AccessDenied"):
+        command.client("sts").get_caller_identity()
+    assert command("faults").stdout.split() == ["1", "access_denied"]
+    assert command("faults", "off").returncode == 0
+    command.client("sts").get_caller_identity()
+    lost = tmp_path / "lost.yml"
+    lost.write_text("rules: [{fault: reset, operation: CreateVpc, after_execution: 1.0, times: 1}]")
+    assert command("faults", str(lost)).returncode == 0
+    before = len(command.client("ec2").describe_vpcs()["Vpcs"])
+    command.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")  # the SDK sends it again
+    assert len(command.client("ec2").describe_vpcs()["Vpcs"]) == before + 2
+
+
+def test_a_bad_profile_is_refused_before_anything_starts(command, tmp_path):
+    (tmp_path / "bad.yml").write_text("rules: [{fault: earthquake}]")
+    started = command("start", "--port", "0", "--faults", str(tmp_path / "bad.yml"))
+    assert started.returncode == 2 and "fault is one of" in started.stderr
+    assert command("status").returncode == 3

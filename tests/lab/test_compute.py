@@ -109,6 +109,22 @@ def test_limits_hold_and_an_occupied_group_stays(lab: Lab, group: dict[str, Any]
     scaling.delete_auto_scaling_group(AutoScalingGroupName="g")
 
 
+def test_a_change_of_sizes_leaves_the_mixed_instances_policy_alone(lab: Lab, group: dict[str, Any]) -> None:
+    scaling = lab.client("autoscaling")
+    template = {
+        "LaunchTemplateSpecification": {"LaunchTemplateName": "tpl", "Version": "2"},
+        "Overrides": [{"InstanceType": "t3.micro"}],
+    }
+    for share in (50, 25):
+        policy = {"LaunchTemplate": template, "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": share}}
+        scaling.update_auto_scaling_group(AutoScalingGroupName="g", MixedInstancesPolicy=policy)
+    before = found(lab)["MixedInstancesPolicy"]
+    for size in (3, 1):
+        scaling.update_auto_scaling_group(AutoScalingGroupName="g", DesiredCapacity=size)
+    assert found(lab)["MixedInstancesPolicy"] == before
+    assert before["InstancesDistribution"]["OnDemandPercentageAboveBaseCapacity"] == 25
+
+
 def test_target_tracking_has_alarms_and_steps_scale(lab: Lab, group: dict[str, Any]) -> None:
     scaling, watch = lab.client("autoscaling"), lab.client("cloudwatch")
     tracking = {

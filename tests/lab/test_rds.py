@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from webstack_lab import faults
 from webstack_lab.services.passing import Pace
 from webstack_lab.services.rds import SECONDS
 from webstack_lab.testing import Lab
@@ -45,7 +47,7 @@ def found(rds: Any, name: str = "a") -> dict[str, Any]:
 
 def test_an_instance_takes_its_time_and_has_no_endpoint_before(rds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pace, "scale", 1.0)
-    monkeypatch.setitem(SECONDS, "creating", 0.2)
+    monkeypatch.setitem(SECONDS, "creating", 0.6)
     assert made(rds)["DBInstanceStatus"] == "creating" and "Endpoint" not in found(rds)
     assert "not in available state" in refused(rds.modify_db_instance, DBInstanceIdentifier="a", MultiAZ=True)
     while found(rds)["DBInstanceStatus"] == "creating":
@@ -116,6 +118,31 @@ def test_a_failover_needs_a_standby_and_swaps_the_zones(rds: Any) -> None:
     after = found(rds)
     assert after["AvailabilityZone"] == before["SecondaryAvailabilityZone"]
     assert after["SecondaryAvailabilityZone"] == before["AvailabilityZone"]
+
+
+def test_a_lost_standby_is_not_shown_and_a_hanging_failover_stays_rebooting(rds: Any, lab: Lab) -> None:
+    made(rds, MultiAZ=True)
+    assert faults.apply(lab.app, "us-east-1", "database-standby", "a", broken=True) is None
+    assert "SecondaryAvailabilityZone" not in found(rds) and found(rds)["MultiAZ"]
+    faults.apply(lab.app, "us-east-1", "database-standby", "a", broken=False)
+    assert found(rds)["SecondaryAvailabilityZone"] == "us-east-1b"
+    faults.apply(lab.app, "us-east-1", "database-failover", "a", broken=True)
+    rds.reboot_db_instance(DBInstanceIdentifier="a", ForceFailover=True)
+    assert found(rds)["DBInstanceStatus"] == found(rds)["DBInstanceStatus"] == "rebooting"
+    assert found(rds)["AvailabilityZone"] == "us-east-1a"
+    faults.apply(lab.app, "us-east-1", "database-failover", "a", broken=False)
+    assert found(rds)["DBInstanceStatus"] == "available" and found(rds)["AvailabilityZone"] == "us-east-1b"
+    assert "not Multi-AZ" in str(made(rds, "b") and faults.apply(lab.app, "us-east-1", "database-standby", "b", True))
+
+
+def test_a_managed_secret_names_the_master_user_and_is_of_one_instance(rds: Any, lab: Lab) -> None:
+    secrets = []
+    for name in ("a", "b"):
+        made(rds, name, MasterUserPassword="", ManageMasterUserPassword=True)
+        arn = found(rds, name)["MasterUserSecret"]["SecretArn"]
+        secrets.append(json.loads(lab.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]))
+    assert [secret["username"] for secret in secrets] == ["dbadmin", "dbadmin"]
+    assert secrets[0]["password"] != secrets[1]["password"]
 
 
 def test_groups_in_use_stay(rds: Any, lab: Lab) -> None:

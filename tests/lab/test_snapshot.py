@@ -76,6 +76,23 @@ def test_an_untouched_account_is_empty(lab):
     assert lab.snapshot() == {}
 
 
+def test_a_key_that_aws_makes_for_itself_is_not_the_users(lab):
+    kms = lab.client("kms")
+    assert kms.describe_key(KeyId="alias/aws/secretsmanager")["KeyMetadata"]["KeyState"] == "Enabled"
+    assert lab.snapshot() == {}
+    kms.create_key(Description="Default key")
+    assert list(lab.snapshot()) == ["kms"]
+
+
+def test_a_topic_takes_its_subscriptions_along_also_those_that_nobody_confirmed(lab):
+    sns = lab.client("sns")
+    topic = sns.create_topic(Name="alarms")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="oncall@example.com")
+    sns.delete_topic(TopicArn=topic)
+    assert sns.list_subscriptions()["Subscriptions"] == []
+    assert lab.snapshot() == {}
+
+
 def test_after_a_destroy_the_account_is_what_it_was(lab):
     lab.client("sns").create_topic(Name="older")
     before, whole = lab.snapshot(detail=True), lab.snapshot()

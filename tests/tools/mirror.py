@@ -36,6 +36,7 @@ PASSED_OVER = {
     ".mypy_cache",
     ".pytest_cache",
     ".ruff_cache",
+    "build",
     "node_modules",
     "output",
     ".plugin-cache.yaml",

@@ -35,8 +35,10 @@ SHARED_DEFAULTS = {
     "wait": "{{ webstack_wait | default(true) }}",
     "availability_zones": "{{ webstack_availability_zones | default([]) }}",
     "lift_deletion_protection": "{{ webstack_lift_deletion_protection | default(false) }}",
+    "run_id": "{{ webstack_run_id | default('') }}",
+    "lock_region": "{{ webstack_lock_region | default('') }}",
 }
-SHARED = ("state", "tags", "purge_tags", "wait", "wait_timeout", "lift_deletion_protection")
+SHARED = ("state", "tags", "purge_tags", "wait", "wait_timeout", "lift_deletion_protection", "run_id", "lock_region")
 NOTE = "# Written by tests/tools/role_files.py from the documentation of the module webstack.aws.{role}."
 
 

@@ -64,12 +64,17 @@ class Stack:
         self.region = region
 
     def converge(
-        self, *tiers: str, check: bool = False, region: str | None = None, wait: bool = True, **options: Any
+        self,
+        *tiers: str,
+        check: bool = False,
+        region: str | None = None,
+        wait: bool = True,
+        tags: dict[str, str] | None = None,
+        **options: Any,
     ) -> Result:
         """Run one tier (options as its module takes them), or several (one dictionary a tier, keyed by tier name)."""
-        return self._run(
-            tiers, "present", check, region, options, Settings(self.name, region or self.region, wait=wait)
-        )
+        settings = Settings(self.name, region or self.region, tags=tags or {}, wait=wait)
+        return self._run(tiers, "present", check, region, options, settings)
 
     def remove(
         self, *tiers: str, check: bool = False, region: str | None = None, lift: bool = True, **options: Any

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.core.base_backend import BackendDict, BaseBackend
 from moto.core.exceptions import ServiceException
@@ -23,7 +23,7 @@ from werkzeug.wsgi import LimitedStream, get_input_stream
 
 import webstack_lab.quicker  # noqa: F401 - it mends moto when it is imported
 from webstack_lab import services, wire
-from webstack_lab.calls import CallLog
+from webstack_lab.calls import CallLog, kind_of
 from webstack_lab.control import CONTROL_PREFIX, Control
 from webstack_lab.extend import (
     Answer,
@@ -36,7 +36,13 @@ from webstack_lab.extend import (
     reset_hooks,
     stores,
 )
+from webstack_lab.idempotency import answer_once
+from webstack_lab.services import reality
+from webstack_lab.unreliable import Dropped, Unreliable
 from webstack_lab.wire import Call
+
+if TYPE_CHECKING:
+    from webstack_lab.dataplane.plane import DataPlane
 
 StartResponse = Callable[..., Any]
 log = logging.getLogger("webstack_lab")
@@ -53,6 +59,8 @@ class LabApp:
         self.lock = RLock()
         self.moto_app = DomainDispatcherApplication(create_backend_app)
         self.control = Control(self)
+        self.unreliable = Unreliable()
+        self.plane: DataPlane | None = None  # set by the data plane itself
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         stream = get_input_stream(environ)
@@ -74,14 +82,19 @@ class LabApp:
         """Understand, run and write down one call."""
         started = time.perf_counter()
         wire.read_scope(call)
+        fault: str | None = None
         with self.lock:
             try:
                 wire.read_request(call)
-                raw = self.run(call)
+                raw, fault = self.unreliable.answer(call, lambda known: answer_once(known, self.run))
+            except Dropped as lost:
+                raw, fault = Raw(0, {}, b""), str(lost)
             except Exception as error:
                 log.exception("%s %s failed", call.service, call.operation)
                 raw = self.failure(call, error)
         seconds = time.perf_counter() - started
+        if self.plane is not None and kind_of(call.operation) == "write":
+            self.plane.wake()
         service = call.service or "unknown"
         if not str(call.environ.get("PATH_INFO", "")).startswith("/moto-api"):
             error_code = wire.error_code(raw)
@@ -93,7 +106,11 @@ class LabApp:
                 status=raw.status,
                 error=error_code,
                 seconds=seconds,
+                fault=fault,
             )
+        self.unreliable.delay(call)
+        if raw.status == 0:
+            raise Dropped(fault)
         return raw
 
     def run(self, call: Call) -> Raw:
@@ -191,8 +208,11 @@ class LabApp:
             in_use.clear()
             reset_model_data()
             stores.clear()
+            reality.now.clear()
             for hook in reset_hooks:
                 hook()
+        if self.plane is not None:
+            self.plane.clear()
 
 
 def as_aws_error(error: Exception) -> AwsError:

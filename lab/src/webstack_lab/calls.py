@@ -56,20 +56,31 @@ class CallLog:
         self._file = path.open("a", encoding="utf-8", buffering=1) if path else None
 
     def add(
-        self, service: str, operation: str, region: str, *, params: Any, status: int, error: str | None, seconds: float
+        self,
+        service: str,
+        operation: str,
+        region: str,
+        *,
+        params: Any,
+        status: int,
+        error: str | None,
+        seconds: float,
+        fault: str | None = None,
     ) -> None:
-        """Write one call down."""
+        """Write one call down; `fault` is what a profile of faults did to it, status 0 that no answer was given."""
         entry: Entry = {
             "time": round(time.time(), 3),
             "service": service,
             "operation": operation,
             "region": region,
-            "kind": kind_of(operation),
+            "kind": "read" if isinstance(params, dict) and params.get("DryRun") is True else kind_of(operation),
             "status": status,
             "error": error,
             "ms": round(seconds * 1000, 1),
             "params": presentable(params),
         }
+        if fault:
+            entry["fault"] = fault
         with self._lock:
             self.entries.append(entry)
             if self._file:

@@ -12,15 +12,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 
 from webstack_lab import DEFAULT_PORT, calls
 from webstack_lab.loopback import NotLoopback, check_loopback
+from webstack_lab.profiles import BadProfile, read_profile
 from webstack_lab.state import State, ask, birth_of, default_folder
 
 START_TIMEOUT = 60
 STOP_TIMEOUT = 10
 NOT_RUNNING = 3
+# What `lab break` can break. Here too, as loading all of the lab would make the command slow.
+FAULTS = {
+    "database-standby": "a Multi-AZ DB instance loses its standby",
+    "database-failover": "the next failover of a Multi-AZ DB instance hangs until it is mended",
+}
 
 
 def start(state: State, options: argparse.Namespace) -> int:
@@ -34,7 +41,7 @@ def start(state: State, options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "webstack_lab.server", "--host", options.host, "--port", str(options.port)]
     with state.server_log.open("ab") as server_log:
         process = subprocess.Popen(
-            [*command, "--state-dir", str(state.folder)],
+            [*command, "--state-dir", str(state.folder), *more_options(options)],
             stdin=subprocess.DEVNULL,
             stdout=server_log,
             stderr=server_log,
@@ -54,6 +61,16 @@ def start(state: State, options: argparse.Namespace) -> int:
         process.kill()
     print(f"the lab did not start; see {state.server_log}", file=sys.stderr)
     return 1
+
+
+def more_options(options: argparse.Namespace) -> list[str]:
+    """What the server is told beside its address."""
+    pace = [] if options.pace is None else ["--pace", str(options.pace)]
+    faults = []
+    if options.faults:
+        read_profile(options.faults)
+        faults = ["--faults", str(options.faults.resolve())]
+    return [*pace, *faults, *(["--data-plane"] if options.data_plane else [])]
 
 
 def stop(state: State, _options: argparse.Namespace) -> int:
@@ -79,7 +96,17 @@ def status(state: State, _options: argparse.Namespace) -> int:
     """Say whether the lab runs."""
     facts = state.running()
     print(f"running on {facts['url']} (process {facts['pid']})" if facts else "not running")
+    for kind, rows in ((ask(facts["url"], "plane") or {}) if facts else {}).items():
+        for row in [rows] if isinstance(rows, dict) and rows else rows or []:
+            print(f"{kind.removesuffix('s')}: " + " ".join(f"{name}={shown(value)}" for name, value in row.items()))
     return 0 if facts else NOT_RUNNING
+
+
+def shown(value: Any) -> str:
+    """A value of a row of the status on its one line."""
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{shown(item)}" for name, item in value.items()) or "-"
+    return ",".join(shown(item) for item in value) or "-" if isinstance(value, list) else str(value)
 
 
 def url(state: State, _options: argparse.Namespace) -> int:
@@ -91,6 +118,45 @@ def url(state: State, _options: argparse.Namespace) -> int:
 def reset(state: State, _options: argparse.Namespace) -> int:
     """Empty the account."""
     ask(running(state)["url"], "reset", "POST")
+    return 0
+
+
+def pace(state: State, options: argparse.Namespace) -> int:
+    """Print how many seconds one of AWS's seconds takes here, or set it: 1 is as slow as AWS, 0 needs no time."""
+    query = "" if options.scale is None else f"?scale={options.scale}"
+    print(ask(running(state)["url"], f"pace{query}", "POST")["scale"])
+    return 0
+
+
+def faults(state: State, options: argparse.Namespace) -> int:
+    """Let AWS misbehave as a profile says, or stop that (off); without either, print how often each fault has struck."""
+    query = ""
+    if options.profile is not None:
+        profile = None if options.profile == "off" else read_profile(Path(options.profile))
+        query = "?" + urlencode({"profile": json.dumps(profile)})
+    for name, number in ask(running(state)["url"], f"faults{query}", "POST").items():
+        print(f"{number:6} {name}")
+    return 0
+
+
+def break_it(state: State, options: argparse.Namespace) -> int:
+    """Break something that AWS has no call for, to rehearse."""
+    return fault(state, options, "break")
+
+
+def mend(state: State, options: argparse.Namespace) -> int:
+    """Mend what was broken by `lab break`."""
+    return fault(state, options, "mend")
+
+
+def fault(state: State, options: argparse.Namespace, action: str) -> int:
+    """Break or mend; 2 with the reason when it cannot be done."""
+    query = urlencode({"region": options.region, "what": options.what, "id": options.id})
+    try:
+        ask(running(state)["url"], f"{action}?{query}", "POST")
+    except HTTPError as error:
+        print(json.load(error)["error"], file=sys.stderr)
+        return 2
     return 0
 
 
@@ -144,6 +210,14 @@ def running(state: State) -> dict[str, Any]:
     raise SystemExit(NOT_RUNNING)
 
 
+def number(text: str) -> float:
+    """A finite number from 0."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="lab", description="A local AWS for the webstack.aws collection.")
@@ -158,10 +232,26 @@ def parser() -> argparse.ArgumentParser:
     command = add("start", start)
     command.add_argument("--port", type=int, default=DEFAULT_PORT, help="another is taken when it is busy; 0: any")
     command.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    command.add_argument(
+        "--pace", type=number, metavar="N", help="seconds that one of AWS's seconds takes; default 0.001"
+    )
+    command.add_argument("--faults", type=Path, metavar="FILE", help="a profile of faults, like those in lab/profiles")
+    command.add_argument(
+        "--data-plane", action="store_true", help="run instances, load balancers and databases for real"
+    )
     add("stop", stop)
     add("status", status)
     add("url", url)
     add("reset", reset)
+    add("faults", faults).add_argument("profile", nargs="?", help="a YAML file like those in lab/profiles, or: off")
+    add("pace", pace).add_argument("scale", nargs="?", type=number, help="seconds for each of AWS's seconds")
+    for name, run in (("break", break_it), ("mend", mend)):
+        command = add(name, run)
+        command.add_argument("region")
+        command.add_argument(
+            "what", choices=sorted(FAULTS), help="; ".join(f"{key}: {text}" for key, text in FAULTS.items())
+        )
+        command.add_argument("id", help="the identifier of what is to be broken or mended")
     command = add("calls", show_calls)
     kind = command.add_mutually_exclusive_group()
     kind.add_argument("--writes", dest="kind", action="store_const", const="write")
@@ -182,7 +272,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return int(options.run(State(options.state_dir or default_folder()), options))
-    except NotLoopback as error:
+    except (NotLoopback, BadProfile) as error:
         print(error, file=sys.stderr)
         return 2
     except BrokenPipeError:

@@ -6,11 +6,13 @@ import argparse
 import errno
 import logging
 import signal
+import socket
+import struct
 import sys
 from pathlib import Path
 from threading import Thread
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
@@ -19,7 +21,13 @@ from webstack_lab import DEFAULT_PORT
 from webstack_lab.app import LabApp
 from webstack_lab.calls import CallLog
 from webstack_lab.loopback import check_loopback
+from webstack_lab.profiles import read_profile
+from webstack_lab.services.passing import set_pace
 from webstack_lab.state import State
+from webstack_lab.unreliable import Dropped
+
+if TYPE_CHECKING:
+    from webstack_lab.dataplane.plane import DataPlane
 
 
 class Handler(MotoRequestHandler):
@@ -47,6 +55,10 @@ class Handler(MotoRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+        except Dropped:
+            # Closed with something unsent and no time to send it: the other side sees a reset.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
         except ConnectionError:
             self.close_connection = True
 
@@ -86,18 +98,32 @@ def url_of(server: BaseWSGIServer) -> str:
     return f"http://{host}:{server.port}"
 
 
+def data_plane(app: LabApp, folder: Path) -> DataPlane:
+    """What runs for real, on top of an app. Imported only when wanted: it needs packages of its own."""
+    from webstack_lab.dataplane.plane import DataPlane  # noqa: PLC0415 - only when wanted
+
+    return DataPlane(app, folder.resolve())
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM; the state folder says where."""
     parser = argparse.ArgumentParser(description="Run the lab in the foreground.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--state-dir", type=Path, required=True)
+    parser.add_argument("--data-plane", action="store_true")
+    parser.add_argument("--faults", type=Path)
+    parser.add_argument("--pace", type=float)
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
     check_loopback(options.host)
+    if options.pace is not None:
+        set_pace(options.pace)
     state = State(options.state_dir)
     state.folder.mkdir(parents=True, exist_ok=True)
     app = LabApp(CallLog(state.call_log))
+    if options.faults:
+        app.unreliable.load(read_profile(options.faults))
     server = listen_somewhere(app, options.host, options.port)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -106,8 +132,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    plane = data_plane(app, state.folder) if options.data_plane else None
     state.write(url_of(server), app.control.id)
     server.serve_forever()
+    if plane is not None:
+        plane.close()
     state.forget(app.control.id)
     return 0
 

@@ -7,7 +7,7 @@ Left out:
 - what AWS puts into every account: images and their snapshots, managed policies, public SSM parameters, prefix lists,
   the default VPC with its default subnets, group, route table and NACL, default parameter groups, event bus, cache user;
 - what never goes away, or only after days: terminated instances, deleted NAT gateways and endpoints, KMS keys and
-  secrets pending deletion, events, metric data, log events, sent messages, change records;
+  secrets pending deletion, targets that have left a group, events, metric data, log events, sent messages, change records;
 - tags of things that are gone (moto forgets to delete some), pagination tokens, counters, tables named "_…".
 """
 
@@ -46,6 +46,7 @@ SKIPPED = {
 }
 SKIPPED_ATTRIBUTE = re.compile(
     r"last_used|token|lock|^instances_tracked$|^tags_tracked$|^invocations$|^_unused_ips$|sent_notifications|^filters$"
+    r"|^_leaving$|^deregistered_targets$"
 )
 GONE = frozenset({"terminated", "deleted", "pendingdeletion", "delete_complete"})
 STATE_NAMES = ("state", "_state", "key_state", "status")
@@ -195,7 +196,7 @@ def is_given(service: str, collection: str, key: str, value: Any) -> bool:
     """Whether AWS puts a thing into every account."""
     if service == "ec2":
         return is_default_network(collection, value)
-    if service == "kms" and str(getattr(value, "description", "")).startswith("Default master key"):
+    if service == "kms" and any(alias.startswith("alias/aws/") for alias in getattr(value, "aliases", ())):
         return True  # AWS makes its own keys when they are first needed, and keeps them
     if service in ("rds", "elasticache") and key.startswith(("default.", "default:")):
         return True

@@ -9,6 +9,8 @@ moto's state is one per process: two labs in one process share their account.
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any, Self
 
@@ -18,15 +20,20 @@ from botocore.config import Config
 from webstack_lab.app import LabApp
 from webstack_lab.calls import Entry
 from webstack_lab.extend import backends_of
-from webstack_lab.server import listen, url_of
+from webstack_lab.server import data_plane, listen, url_of
 from webstack_lab.snapshot import Snapshot, snapshot
 
 
 class Lab:
     """A lab on a free loopback port, served by a thread of this process."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, *, data_plane: bool = False, folder: Path | None = None
+    ) -> None:
         self.app = LabApp()
+        self._own_folder = None if folder or not data_plane else TemporaryDirectory(prefix="lab-")
+        self.folder = folder or (Path(self._own_folder.name) if self._own_folder else None)
+        self._data_plane = data_plane
         self._server = listen(self.app, host, port)
         self.url = url_of(self._server)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -43,6 +50,8 @@ class Lab:
     def start(self) -> None:
         """Serve, from an empty account."""
         self.app.reset()
+        if self._data_plane and self.folder:
+            data_plane(self.app, self.folder)
         self._thread.start()
 
     def stop(self) -> None:
@@ -50,6 +59,10 @@ class Lab:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        if self.app.plane is not None:
+            self.app.plane.close()
+        if self._own_folder is not None:
+            self._own_folder.cleanup()
 
     def reset(self) -> None:
         """An empty account; the call log stays."""

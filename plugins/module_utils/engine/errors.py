@@ -10,11 +10,18 @@ class ResourceError(Exception):
     """Something could not be done to one resource.
 
     The text reads ``updating SecurityGroup[web-cache]: cannot change description in place``. ``code`` and ``request_id``
-    are AWS's own, where AWS answered.
+    are AWS's own, where AWS answered. ``statement`` is what a policy lacks, where AWS denied the call.
     """
 
     def __init__(
-        self, verb: str, address: str, cause: str, *, code: str | None = None, request_id: str | None = None
+        self,
+        verb: str,
+        address: str,
+        cause: str,
+        *,
+        code: str | None = None,
+        request_id: str | None = None,
+        statement: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{verb} {address}: {cause}" if address else f"{verb}: {cause}")
         self.verb = verb
@@ -22,6 +29,7 @@ class ResourceError(Exception):
         self.cause = cause
         self.code = code
         self.request_id = request_id
+        self.statement = statement
 
     def as_result(self) -> dict[str, Any]:
         """The error as a dictionary for a module's answer."""
@@ -31,6 +39,7 @@ class ResourceError(Exception):
             "cause": self.cause,
             "code": self.code,
             "request_id": self.request_id,
+            "statement": self.statement,
         }
         return {key: value for key, value in fields.items() if value is not None}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .errors import ResourceError
 from .resource import Resource
@@ -58,6 +58,34 @@ class Graph:
         for resource in self.needs:
             visit(resource)
         return list(order)
+
+    def deletions(self, doomed: Sequence[Resource], kinds: Sequence[type[Resource]]) -> dict[Resource, set[Resource]]:
+        """For each of what is to be deleted, what of the others must be gone before.
+
+        That is what needs it, at however many removes. Of a stray, which nobody wishes for any more, only the kind is known, so kinds that
+        come later in ``kinds`` go first.
+        """
+        rank = {kind: number for number, kind in enumerate(kinds)}
+        users: dict[Resource, set[Resource]] = {}
+        for resource, its_needs in self.needs.items():
+            for need in its_needs:
+                users.setdefault(need, set()).add(resource)
+        strays = {one for one in doomed if one not in self.needs}
+
+        def dependents(resource: Resource, seen: set[Resource]) -> set[Resource]:
+            found: set[Resource] = set()
+            for user in users.get(resource, set()) - seen:
+                seen.add(user)
+                found |= {user} | dependents(user, seen)
+            return found
+
+        befores: dict[Resource, set[Resource]] = {}
+        for resource in doomed:
+            own = rank.get(type(resource), 0)
+            later = {one for one in doomed if one is not resource and rank.get(type(one), 0) > own}
+            before = dependents(resource, set()) | (later if resource in strays else later & strays)
+            befores[resource] = before & set(doomed)
+        return befores
 
 
 def reachable(resources: Iterable[Resource]) -> list[Resource]:

@@ -10,7 +10,7 @@ from typing import Any
 from .errors import Refused, ResourceError
 from .resource import NAME_TAG, OWNER_TAG, TIER_TAG, Resource, Scope
 from .schedule import Clock, Steps, walk
-from .sdk import SDK_ERRORS, Clients, error_code, explain, request_id
+from .sdk import SDK_ERRORS, Clients, error_code, failure
 
 Group = tuple[type[Resource], str]
 
@@ -48,7 +48,8 @@ class Reader:
         finish = walk(needs, lambda group: self._read_group(group, tiers), self.clock)
         if finish.failed:
             errors = [_as_error(group, error) for group, error in finish.failed.items()]
-            raise Refused(list({error.code or error.cause: error for error in reversed(errors)}.values()))
+            # One reason a cause: what is wrong with the credentials is so for every kind, a permission lacks for one operation.
+            raise Refused(list({str(one.statement or one.code or one.cause): one for one in reversed(errors)}.values()))
 
     def _read_group(self, group: Group, tiers: set[str] | None) -> Steps:
         kind, region = group
@@ -161,6 +162,4 @@ def _as_error(group: Group, error: Exception) -> ResourceError:
     if not isinstance(error, SDK_ERRORS):
         raise error
     kind, region = group
-    return ResourceError(
-        "reading", f"{kind.__name__} in {region}", explain(error), code=error_code(error), request_id=request_id(error)
-    )
+    return failure("reading", f"{kind.__name__} in {region}", error)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from .errors import ResourceError
 from .resource import Resource, Unknown
+from .schedule import Finish
 
 HIDDEN = "(hidden)"
+Node = tuple[str, Resource]  # apply, ready or delete, and what
 
 
 @dataclass(eq=False)
@@ -30,6 +33,56 @@ class Report:
     failed: list[ResourceError] = field(default_factory=list)
     not_started: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    stopped: str | None = None  # why nothing new was started from some moment on
+    changed: bool = False  # whether anything was written
+
+
+class Done(Protocol):
+    """What the work on the resources notes down; see work.py."""
+
+    written: set[Resource]
+    continued: set[Resource]
+    left: list[str]
+
+
+def label(node: Node) -> str:
+    """Under which the requests of a node are counted."""
+    verb, resource = node
+    return f"{verb} {resource.address} {resource.region} {id(resource)}"
+
+
+def report_of(finish: Finish[Node], verbs: Mapping[Resource, str], done: Done, requests: Mapping[str, int]) -> Report:
+    """What happened, out of how the walk ended and what the work noted down. A defect of ours is raised, not reported."""
+    report = Report(stopped=finish.stopped, changed=bool(done.written))
+    begun = [node for node in finish.deferred if node[0] != "ready" and node[1] in done.written]
+    for node in [*finish.done, *finish.failed, *begun]:
+        verb, resource = node
+        number = requests.get(label(node), 0)
+        if verb == "ready" and not number:
+            continue
+        report.actions.append(
+            {
+                "address": resource.address,
+                "tier": resource.tier,
+                "region": resource.region,
+                "verb": verbs[resource] if verb != "ready" else "update" if resource in done.continued else "wait",
+                "ok": node not in finish.failed,
+                "seconds": round(finish.done.get(node, 0.0), 3),
+                "requests": number,
+            }
+        )
+    for error in finish.failed.values():
+        if not isinstance(error, ResourceError):
+            raise error
+        report.failed.append(error)
+    late = {resource for _verb, resource in finish.not_started}
+    begun = {resource for _verb, resource in [*finish.done, *finish.failed]}
+    under_way = {resource for _verb, resource in finish.done if resource in late and resource.ready}
+    pending = {resource for _verb, resource in finish.deferred} | under_way
+    report.pending = sorted({resource.address for resource in pending})
+    report.not_started = sorted({resource.address for resource in late - begun - pending})
+    report.left = sorted(done.left)
+    return report
 
 
 def difference(step: Step) -> dict[str, Any]:

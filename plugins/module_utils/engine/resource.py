@@ -92,6 +92,15 @@ class Scope:
             return list(pool.map(lambda call: call(), calls))
 
     @property
+    def lists_everything(self) -> bool:
+        """Whether the stack is looked at as a whole, so that also what belongs to no tier of this run is to be found."""
+        return self.tiers is None
+
+    def covers(self, tier: str | None) -> bool:
+        """Whether this run is about a tier, given as the value of the tag ``webstack:tier``."""
+        return self.tiers is None or tier in self.tiers
+
+    @property
     def names(self) -> set[str]:
         """The names that this run wants of the kind."""
         return {member.name for member in self.members}
@@ -110,6 +119,8 @@ class Resource:
     missing: ClassVar[tuple[str, ...]] = ()  # error codes of read and delete that mean "is not there"
     retry: ClassVar[tuple[str, ...]] = ()  # "Code" or "Code:part of the message" while a new dependency propagates
     busy: ClassVar[tuple[str, ...]] = ()  # the same form: what delete answers while something still holds the resource
+    # Operations without name or token by which AWS would know a repetition: sent again, they would make a second thing.
+    sent_once: ClassVar[tuple[str, ...]] = ()
     api: ClassVar[Mapping[str, str]] = {}  # our name of an attribute: the SDK parameter
     immutable: ClassVar[Mapping[str, str]] = {}  # attribute: what to do instead of changing it
     secret: ClassVar[tuple[str, ...]] = ()  # attributes that no output may show

@@ -45,57 +45,110 @@ class Finish(Generic[Node]):
     failed: dict[Node, Exception] = field(default_factory=dict)
     deferred: dict[Node, str] = field(default_factory=dict)  # why
     not_started: list[Node] = field(default_factory=list)
+    stopped: str | None = None  # why nothing new was started from some moment on
+
+
+LOOK = 0.5  # seconds between two looks at whether the walk shall stop
 
 
 def walk(
-    needs: Mapping[Node, set[Node]], start: Callable[[Node], Steps], clock: Clock, workers: int = 16
+    needs: Mapping[Node, set[Node]],
+    start: Callable[[Node], Steps],
+    clock: Clock,
+    workers: int = 16,
+    stop: Callable[[], str | None] | None = None,
 ) -> Finish[Node]:
-    """Run every node after all that it needs. After a failure or a deferral, what depends on it is not started."""
-    finish: Finish[Node] = Finish()
-    left = {node: set(after) for node, after in needs.items()}
-    begun: dict[Node, float] = {}
-    sleeping: list[tuple[float, int, Node, Steps]] = []
-    running: dict[Future[Pause | None], tuple[Node, Steps]] = {}
-    numbers = itertools.count()
+    """Run every node after all that it needs. After a failure or a deferral, what depends on it is not started.
 
-    def settle(node: Node, work: Steps, future: Future[Pause | None]) -> None:
+    As soon as ``stop`` gives a reason, nothing new is started: work that runs is finished, a step that sleeps is deferred.
+    """
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        return _Walk(needs, start, clock, pool, stop).run()
+
+
+class _Walk(Generic[Node]):
+    """One walk: what is left, what runs, what sleeps."""
+
+    def __init__(
+        self,
+        needs: Mapping[Node, set[Node]],
+        start: Callable[[Node], Steps],
+        clock: Clock,
+        pool: ThreadPoolExecutor,
+        stop: Callable[[], str | None] | None,
+    ) -> None:
+        self.finish: Finish[Node] = Finish()
+        self.left = {node: set(after) for node, after in needs.items()}
+        self.start = start
+        self.clock = clock
+        self.pool = pool
+        self.stop = stop
+        self.begun: dict[Node, float] = {}
+        self.sleeping: list[tuple[float, int, Node, Steps]] = []
+        self.running: dict[Future[Pause | None], tuple[Node, Steps]] = {}
+        self.numbers = itertools.count()
+
+    def run(self) -> Finish[Node]:
+        """Walk until nothing runs, nothing sleeps and nothing can be started."""
+        while True:
+            self._heed_stop()
+            self._wake_and_start()
+            pause = self._pause()
+            if self.running:
+                for future in wait(self.running, timeout=pause, return_when=FIRST_COMPLETED).done:
+                    self._settle(future, *self.running.pop(future))
+            elif pause is not None:
+                self.clock.sleep(pause)
+            else:
+                break
+        self._name_the_rest()
+        return self.finish
+
+    def _heed_stop(self) -> None:
+        if self.stop is not None and self.finish.stopped is None:
+            self.finish.stopped = self.stop()
+        if self.finish.stopped is not None:
+            self.finish.deferred.update({node: self.finish.stopped for _due, _number, node, _work in self.sleeping})
+            self.sleeping.clear()
+
+    def _wake_and_start(self) -> None:
+        while self.sleeping and self.sleeping[0][0] <= self.clock.now():
+            _due, _number, node, work = heapq.heappop(self.sleeping)
+            self.running[self.pool.submit(next, work, None)] = (node, work)
+        ready = self.left.items() if self.finish.stopped is None else ()
+        for node in [node for node, after in ready if after <= self.finish.done.keys()]:
+            del self.left[node]
+            self.begun[node] = self.clock.now()
+            work = self.start(node)
+            self.running[self.pool.submit(next, work, None)] = (node, work)
+
+    def _pause(self) -> float | None:
+        """Seconds until there may be something to do; None where nothing sleeps."""
+        pause = max(0.0, self.sleeping[0][0] - self.clock.now()) if self.sleeping else None
+        if self.stop is None or not (self.running or self.sleeping):
+            return pause
+        return LOOK if pause is None else min(pause, LOOK)
+
+    def _settle(self, future: Future[Pause | None], node: Node, work: Steps) -> None:
         error = future.exception()
         if isinstance(error, Deferred):
-            finish.deferred[node] = str(error)
+            self.finish.deferred[node] = str(error)
         elif isinstance(error, Exception):
-            finish.failed[node] = error
+            self.finish.failed[node] = error
         elif error is not None:
             raise error
         elif (pause := future.result()) is not None:
-            heapq.heappush(sleeping, (clock.now() + pause, next(numbers), node, work))
+            heapq.heappush(self.sleeping, (self.clock.now() + pause, next(self.numbers), node, work))
         else:
-            finish.done[node] = clock.now() - begun[node]
+            self.finish.done[node] = self.clock.now() - self.begun[node]
 
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        while True:
-            for node in [node for node, after in left.items() if after <= finish.done.keys()]:
-                del left[node]
-                begun[node] = clock.now()
-                work = start(node)
-                running[pool.submit(next, work, None)] = (node, work)
-            while sleeping and sleeping[0][0] <= clock.now():
-                _due, _number, node, work = heapq.heappop(sleeping)
-                running[pool.submit(next, work, None)] = (node, work)
-            pause = max(0.0, sleeping[0][0] - clock.now()) if sleeping else None
-            if running:
-                for future in wait(running, timeout=pause, return_when=FIRST_COMPLETED).done:
-                    node, work = running.pop(future)
-                    settle(node, work, future)
-            elif pause is not None:
-                clock.sleep(pause)
+    def _name_the_rest(self) -> None:
+        """What was not started waits for something, or has no hope in this run."""
+        hopeless: set[Node] = set(self.left) if self.finish.stopped is not None else set(self.finish.failed)
+        while more := {node for node, after in self.left.items() if node not in hopeless and after & hopeless}:
+            hopeless |= more
+        for node in self.left:
+            if node in hopeless:
+                self.finish.not_started.append(node)
             else:
-                break
-    stopped: set[Node] = set(finish.failed)
-    while more := {node for node, after in left.items() if node not in stopped and after & stopped}:
-        stopped |= more
-    for node in left:
-        if node in stopped:
-            finish.not_started.append(node)
-        else:
-            finish.deferred[node] = "waits for what it needs"
-    return finish
+                self.finish.deferred[node] = "waits for what it needs"

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .errors import ResourceError
+from .permission import DENIED, action_of, missing_permission
+
 try:
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        CredentialRetrievalError,
+        EndpointConnectionError,
+        HTTPClientError,
+    )
 
     SDK_ERRORS: tuple[type[Exception], ...] = (ClientError, BotoCoreError)
+    LOST: tuple[type[Exception], ...] = (HTTPClientError,)
+    STALE: tuple[type[Exception], ...] = (CredentialRetrievalError,)
 except ImportError:  # amazon.aws's module class reports it; ansible-test imports every file without boto3
-    SDK_ERRORS = ()
+    SDK_ERRORS = LOST = STALE = ()
 
 ADVICE = {
     "NoCredentialsError": "Set profile, or access_key and secret_key, or AWS_PROFILE in the environment",
@@ -23,6 +35,28 @@ ADVICE = {
     "ProfileNotFound": "Name a profile of your AWS configuration",
     "NoRegionError": "Set region",
 }
+
+# AWS refused a call because there were too many: it was not carried out (trap 6).
+THROTTLED = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+# The credentials were good and are too old now (trap 9).
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 
 READS = ("describe", "get", "list", "head", "search", "lookup", "batch_get", "check", "estimate", "simulate")
 
@@ -65,14 +99,16 @@ class Clients:
     """
 
     def __init__(self, connection: dict[str, Any], user_agent: str = "webstack.aws") -> None:
-        connection = dict(connection)
         self.counter = Counter()
-        self._session = boto3.session.Session(profile_name=connection.pop("profile_name", None))
+        connection = dict(connection)
+        self._profile = connection.pop("profile_name", None)
+        self._session = boto3.session.Session(profile_name=self._profile)
         self._config = Config(
             retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=32, user_agent_extra=user_agent
         ).merge(connection.pop("config", None) or Config())
         self._connection = connection
         self._lock = threading.Lock()
+        self._local = threading.local()
         self._clients: dict[tuple[str, str], Any] = {}
         self._answered = False
 
@@ -83,6 +119,7 @@ class Clients:
                 client = self._session.client(service, region_name=region, config=self._config, **self._connection)
                 client.meta.events.register("before-send", self._count)
                 client.meta.events.register_first("needs-retry", self._fail_fast)
+                client.meta.events.register("after-call", _name_action)
                 self._clients[key] = client
             return self._clients[key]
 
@@ -90,17 +127,53 @@ class Clients:
         operation = _snake(event_name.rsplit(".", 1)[-1])
         self.counter.count(operation.startswith(READS))
 
-    def _fail_fast(self, response: Any = None, caught_exception: Any = None, **_unused: Any) -> None:
-        """An endpoint that has never answered is a wrong endpoint, not a passing fault: ten attempts would take minutes."""
+    def renew(self) -> None:
+        """Look for the credentials again, and make clients anew: who wrote newer ones into a file since is heard."""
+        with self._lock:
+            self._session = boto3.session.Session(profile_name=self._profile)
+            self._clients.clear()
+
+    @contextmanager
+    def sent_once(self, operations: tuple[str, ...]) -> Iterator[None]:
+        """The SDK does not send these operations again when their answer is lost: this thread gets the error at once."""
+        self._local.sent_once = operations
+        try:
+            yield
+        finally:
+            self._local.sent_once = ()
+
+    def _fail_fast(
+        self, response: Any = None, caught_exception: Any = None, operation: Any = None, **_unused: Any
+    ) -> None:
+        """Stop the SDK's own attempts where another one would be wrong.
+
+        An endpoint that has never answered is a wrong endpoint, not a passing fault: ten attempts would take minutes. And an
+        operation that AWS would carry out twice is not sent twice, unless AWS said that it has refused the first one.
+        """
         if response is not None:
             self._answered = True
-        elif isinstance(caught_exception, EndpointConnectionError) and not self._answered:
-            raise caught_exception
+            http, parsed = response
+            lost = http.status_code >= 500 and parsed.get("Error", {}).get("Code") not in THROTTLED
+            error: Any = ClientError(parsed, operation.name) if lost else None
+        elif isinstance(caught_exception, EndpointConnectionError):
+            if not self._answered:
+                raise caught_exception
+            error = None  # nothing was sent
+        else:
+            error = caught_exception if isinstance(caught_exception, LOST) else None
+        if error is not None and operation.name in getattr(self._local, "sent_once", ()):
+            raise error
 
     def partition(self, region: str) -> str:
         """``aws``, ``aws-cn``, … of a region (trap 15)."""
         name: str = self._session.get_partition_for_region(region)
         return name
+
+
+def _name_action(parsed: dict[str, Any], model: Any, **_unused: Any) -> None:
+    """Note on an error which action it was, as IAM's policies name it; the SDK's exception knows the operation only."""
+    if "Error" in parsed:
+        parsed["ResponseMetadata"]["Action"] = action_of(model.service_model.signing_name, model.name)
 
 
 def _snake(operation: str) -> str:
@@ -113,6 +186,26 @@ def error_code(error: Exception) -> str:
         code: str = error.response.get("Error", {}).get("Code", "")
         return code
     return type(error).__name__
+
+
+def unanswered(error: Exception) -> bool:
+    """Whether nobody knows if the call was carried out: the connection broke, or AWS failed. Throttled calls were not."""
+    if isinstance(error, LOST):
+        return True
+    status = (
+        error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) if isinstance(error, ClientError) else 0
+    )
+    return bool(status >= 500) and error_code(error) not in THROTTLED
+
+
+def sent_again(error: Exception) -> bool:
+    """Whether the SDK had sent the call more than once, so that an earlier attempt may be what the error complains of."""
+    return isinstance(error, ClientError) and error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
+
+
+def expired(error: Exception) -> bool:
+    """Whether the credentials are too old. Such a call was not carried out."""
+    return isinstance(error, STALE) or error_code(error) in EXPIRED
 
 
 def matches(error: Exception, codes: tuple[str, ...]) -> bool:
@@ -135,15 +228,30 @@ def request_id(error: Exception) -> str | None:
     return None
 
 
-def explain(error: Exception) -> str:
+def failure(verb: str, address: str, error: Exception, arn: str | None = None) -> ResourceError:
+    """An SDK error as the error that users see; ``arn`` is of the resource that it is about, where that is known."""
+    statement = missing_permission(error.response, arn) if isinstance(error, ClientError) else None
+    return ResourceError(
+        verb,
+        address,
+        explain(error, arn),
+        code=error_code(error),
+        request_id=request_id(error),
+        statement=statement,
+    )
+
+
+def explain(error: Exception, arn: str | None = None) -> str:
     """What went wrong, in words that say what to do."""
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         code, message = details.get("Code", ""), details.get("Message", "")
         text = f"{error.operation_name} answered {code}: {message}"
-        if code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"):
+        if statement := missing_permission(error.response, arn):
+            text += f". This statement in the caller's policy would allow it, unless an SCP or a boundary denies it: {json.dumps(statement)}"
+        elif code in DENIED:
             text += f". Allow the action of {error.operation_name} in the policy of the caller, and look for a denying SCP or boundary"
-        elif code in ("ExpiredToken", "ExpiredTokenException", "RequestExpired"):
+        elif code in EXPIRED:
             text += (
                 ". The credentials have expired: get new ones and run again; a run continues where the last one stopped"
             )

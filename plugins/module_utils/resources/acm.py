@@ -49,7 +49,7 @@ class Certificate(Resource):
             return items
         taken = {item["CertificateArn"] for item in items}
         ours = stack_tags(scope)
-        if scope.tiers is None:
+        if scope.lists_everything:
             return [{**item, "names": (item["DomainName"],)} for item in found if item["CertificateArn"] in ours]
         left = [
             item

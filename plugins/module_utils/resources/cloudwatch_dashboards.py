@@ -45,7 +45,7 @@ class Dashboard(Resource):
                     raise
                 continue
             owner = owner_of(json.loads(body))
-            tier_is_ours = scope.tiers is None or owner.get(TIER_TAG) in scope.tiers
+            tier_is_ours = scope.covers(owner.get(TIER_TAG))
             ours = owner.get(OWNER_TAG) == scope.stack and owner.get(REGION) == scope.region and tier_is_ours
             if ours or name in scope.names:
                 yield {"name": name, "body": json.loads(body), "owner": owner}

@@ -69,6 +69,7 @@ class Vpc(Resource):
 
     service = "ec2"
     missing = ("InvalidVpcID.NotFound",)
+    sent_once = ("CreateVpc",)
     busy = ("DependencyViolation",)
     immutable = {"cidr_block": "A VPC keeps its primary CIDR: build a second stack beside it and move over"}
     pending = ("pending",)

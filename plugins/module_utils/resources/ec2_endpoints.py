@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from uuid import uuid4
 
 from ..engine.resource import Resource, Scope, as_dict
 from .ec2 import SecurityGroup, Subnet, Vpc, described, names_of, ours, set_tags, specification
@@ -142,6 +143,7 @@ class VpcEndpoint(Resource):
             ServiceName=want["service_name"],
             VpcEndpointType=want["type"],
             TagSpecifications=specification("vpc-endpoint", want),
+            ClientToken=uuid4().hex,  # the SDK sends the call again when its answer is lost, and makes no token here
             **members,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from ..engine.resource import NAME_TAG, Resource, Scope, as_dict
 from ..engine.sdk import SDK_ERRORS, error_code
@@ -128,6 +129,7 @@ class FlowLog(Resource):
             LogDestinationType=want["destination_type"],
             MaxAggregationInterval=want["aggregation_interval"],
             TagSpecifications=specification("vpc-flow-log", want),
+            ClientToken=uuid4().hex,  # the SDK sends the call again when its answer is lost, and makes no token here
             **arguments,
         )
         for one in answer.get("Unsuccessful") or []:  # HTTP says success all the same

@@ -19,6 +19,7 @@ from .images import Image, ImageParameter
 
 USER_DATA_LIMIT = 16 * 1024  # bytes before base64 (trap 52)
 TAGGED = ("instance", "volume", "network-interface")
+RELEASE_TAG = "webstack:release"  # what an instance is to run; deployments move it, converge leaves it alone
 GZIP = b"\x1f\x8b"
 NOTE = re.compile(r"^(ami-\w+) from (\S+)$")
 
@@ -88,7 +89,7 @@ class LaunchTemplate(Resource):
     )
     retry = ("InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.NotFoundException", "InvalidGroup.NotFound")
     within = (Image, ImageParameter)
-    shown = ("version", "image_id", "newer_image_id")
+    shown = ("version", "image_id", "newer_image_id", "release")
 
     image: Image | ImageParameter | None = None
     image_update: bool = False
@@ -96,6 +97,7 @@ class LaunchTemplate(Resource):
     security_groups: list[SecurityGroup] = field(default_factory=list)
     profile: InstanceProfile | None = None
     user_data: str | None = None
+    release: str | None = None  # where none was deployed yet
     key_name: str | None = None
     root_volume: dict[str, Any] = field(
         default_factory=dict
@@ -134,6 +136,7 @@ class LaunchTemplate(Resource):
         by_number = {version["VersionNumber"]: version for version in versions}
         default = by_number[item["DefaultVersionNumber"]]
         have |= document_of(default["LaunchTemplateData"])
+        have["release"] = have["launched_tags"].get("instance", {}).get(RELEASE_TAG)
         have["image_chosen"], have["image_source"] = chosen_in(default)
         have["latest_version"] = by_number[item["LatestVersionNumber"]]
         newest = self.image.get("image_id")
@@ -176,9 +179,17 @@ class LaunchTemplate(Resource):
             "root_volume": {key: value for key, value in volume.items() if value is not None},
             "metadata_options": dict(self.metadata),
             "detailed_monitoring": self.detailed_monitoring,
-            "launched_tags": {kind: dict(self.wanted_tags or {}) for kind in TAGGED},
+            "launched_tags": self._launched_tags(),
             "other_data": {},
         }
+
+    def _launched_tags(self) -> dict[str, dict[str, str]]:
+        """The template's own tags, and on instances the release that the last deployment left, else the first one."""
+        tags = {kind: dict(self.wanted_tags or {}) for kind in TAGGED}
+        release = (self.have or {}).get("release") or self.release
+        if release:
+            tags["instance"][RELEASE_TAG] = release
+        return tags
 
     @property
     def version(self) -> Any:

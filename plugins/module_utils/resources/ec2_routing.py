@@ -16,6 +16,7 @@ class InternetGateway(Resource):
 
     service = "ec2"
     missing = ("InvalidInternetGatewayID.NotFound",)
+    sent_once = ("CreateInternetGateway",)
     retry = ("InvalidInternetGatewayID.NotFound", "InvalidVpcID.NotFound")
     busy = ("DependencyViolation",)  # while a public address is mapped in the VPC (trap 32)
     timeout = 1200
@@ -71,6 +72,7 @@ class ElasticIp(Resource):
 
     service = "ec2"
     missing = ("InvalidAllocationID.NotFound",)
+    sent_once = ("AllocateAddress",)
     busy = ("InvalidIPAddress.InUse", "InvalidAddress.InUse")  # until its NAT gateway is deleted for good (trap 33)
     timeout = 1200
 

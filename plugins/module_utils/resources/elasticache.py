@@ -8,12 +8,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..engine.resource import Resource, Scope, as_list
-from ..engine.sdk import SDK_ERRORS, error_code
 from .ec2 import SecurityGroup, described
-from .elasticache_clusters import PROPAGATION, all_clusters, numbers, settled_version
-from .elasticache_groups import CacheParameterGroup, CacheSubnetGroup, of_stack, read_tags, set_tags
+from .elasticache_clusters import PROPAGATION, all_clusters, numbers, settled_version, tags_at_work
+from .elasticache_groups import CacheParameterGroup, CacheSubnetGroup, of_stack, set_tags
 from .kms import Key
-from .tagging import stack_tags
 
 MOVE = (
     "Take a snapshot, restore it into a group under another name (stack), point the clients there, then remove this one"
@@ -144,7 +142,7 @@ class ReplicationGroup(Resource):
             return have
         if self.engine is not None:
             have |= self._of_members(all_clusters(client, self.scope))
-        return {**have, "tags": self._tags(client, have)}
+        return {**have, "tags": tags_at_work(self, client, have)}
 
     def _of_members(self, clusters: list[dict[str, Any]]) -> dict[str, Any]:
         """What only the member clusters show; as wished while there are none. Accepted changes count as made."""
@@ -175,15 +173,6 @@ class ReplicationGroup(Resource):
             "security_group_ids": {group["SecurityGroupId"] for group in first.get("SecurityGroups") or []},
             "maintenance_window": first.get("PreferredMaintenanceWindow"),
         }
-
-    def _tags(self, client: Any, have: dict[str, Any]) -> dict[str, str]:
-        try:
-            return read_tags(self, client, have["arn"])
-        except SDK_ERRORS as error:
-            if error_code(error) not in self.busy or have["state"] in self.ready:
-                raise
-            # A group at work does not tell its tags: what the tagging API knows, or what our create call carried.
-            return stack_tags(self.scope).get(have["arn"]) or self.wanted_tags or {}
 
     def want(self) -> dict[str, Any]:
         token_due = self.have is None or (self.auth_token_update is not None and not self._token_sent)

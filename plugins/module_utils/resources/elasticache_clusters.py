@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..engine.resource import Resource, Scope, as_list
+from ..engine.sdk import SDK_ERRORS, error_code
 from .ec2 import SecurityGroup, described
 from .elasticache_groups import CacheParameterGroup, CacheSubnetGroup, of_stack, read_tags, set_tags
+from .tagging import stack_tags
 
 PROPAGATION = (
     "CacheSubnetGroupNotFoundFault",
@@ -44,6 +46,17 @@ def numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".") if part.isdigit()]
 
 
+def tags_at_work(resource: Resource, client: Any, have: dict[str, Any]) -> dict[str, str]:
+    """The tags of a cluster or group, which ElastiCache does not tell while it works on it."""
+    try:
+        return read_tags(resource, client, have["arn"])
+    except SDK_ERRORS as error:
+        if error_code(error) not in resource.busy or have["state"] in resource.ready:
+            raise
+        # What the tagging API knows, or what our create call carried.
+        return stack_tags(resource.scope).get(have["arn"]) or resource.wanted_tags or {}
+
+
 @dataclass(eq=False)
 class CacheCluster(Resource):
     """A memcached cluster, found by its id. Its nodes keep nothing: changing their type means a new cluster."""
@@ -51,7 +64,7 @@ class CacheCluster(Resource):
     service = "elasticache"
     missing = ("CacheClusterNotFound",)
     retry = PROPAGATION
-    busy = ("InvalidCacheClusterState",)
+    busy = ("InvalidReplicationGroupState", "InvalidCacheClusterState")
     immutable = {
         "engine": "Use another stack name for another engine, or remove the cache first (cache_engine=none)",
         "node_type": "Memcached nodes keep their type: remove the cache (cache_engine=none), then run with the new type",
@@ -120,7 +133,7 @@ class CacheCluster(Resource):
             "transit_encryption": bool(item.get("TransitEncryptionEnabled")),
             "auto_minor_version_upgrade": bool(item.get("AutoMinorVersionUpgrade")),
         }
-        return {**have, "tags": read_tags(self, client, item["ARN"])} if self.owned else have
+        return {**have, "tags": tags_at_work(self, client, have)} if self.owned else have
 
     def want(self) -> dict[str, Any]:
         return {

@@ -24,6 +24,7 @@ class Key(Resource):
 
     service = "kms"
     missing = ("NotFoundException",)
+    sent_once = ("CreateKey",)
     pending = ("Creating", "Updating")
     ready = ("Enabled", "Disabled")
 

@@ -102,7 +102,7 @@ def _family(stack: str, name: str) -> str:
 def _hinted(scope: Scope) -> Iterator[str]:
     for arn, tags in stack_tags(scope).items():
         name = arn.partition(ARN_PART)[2].removesuffix(":*")
-        if name and not name.startswith(OF_SERVICES) and (scope.tiers is None or tags.get(TIER_TAG) in scope.tiers):
+        if name and not name.startswith(OF_SERVICES) and scope.covers(tags.get(TIER_TAG)):
             yield name
 
 

@@ -54,7 +54,7 @@ class DBInstance(Instance):
     @classmethod
     def list_all(cls, client: Any, scope: Scope) -> Iterable[Any]:
         """The wished-for ones. Data is only deleted when somebody says so: what nobody wishes for is shown, but no leftover."""
-        mine = f"{scope.stack}-" if scope.tiers is None else None
+        mine = f"{scope.stack}-" if scope.lists_everything else None
         return [item for item in all_instances(client, scope) if _is_meant(item, scope.names, mine)]
 
     def want(self) -> dict[str, Any]:

@@ -166,7 +166,7 @@ class DBParameterGroup(Resource):
         groups = listed(client, "describe_db_parameter_groups", "DBParameterGroups", "DBParameterGroupName", names)
         used = (
             set()
-            if scope.tiers is None
+            if scope.lists_everything
             else {
                 name for kind in cls.within for instance in scope.of(kind) for name in instance.get("parameter_groups")
             }

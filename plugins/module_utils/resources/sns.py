@@ -37,7 +37,7 @@ class Topic(Resource):
         found |= {member._made for member in scope.members if isinstance(member, Topic) and member._made}
         if not scope.fresh:
             for arn, tags in stack_tags(scope).items():
-                elsewhere = scope.tiers is not None and tags.get(TIER_TAG) not in scope.tiers
+                elsewhere = not scope.covers(tags.get(TIER_TAG))
                 if arn.split(":")[2] == "sns" and (_name(arn) in wanted or not elsewhere):
                     found.add(arn)
         if {name for name in wanted if not name.startswith("arn:")} - {_name(arn) for arn in found}:

@@ -19,7 +19,7 @@ def tags_of(resource: Resource, arn: str, ask: Callable[[], dict[str, str]]) -> 
     if scope.fresh or not resource.owned:
         return ask()
     known = stack_tags(scope).get(arn)
-    if known and not resource.wanted_tags and scope.tiers is not None and known.get(TIER_TAG) not in scope.tiers:
+    if known and not resource.wanted_tags and not scope.covers(known.get(TIER_TAG)):
         return known
     if known is None or not resource.wanted_tags or known != resource.wanted_tags:
         return ask()

@@ -71,6 +71,7 @@ def launch_template(options: dict[str, Any], profile: InstanceProfile) -> Launch
         security_groups=[SecurityGroup(name, owned=False, hint=hint) for name in names],
         profile=profile,
         user_data=options["user_data"],
+        release=options["release"],
         key_name=options["key_name"],
         root_volume={
             "device_name": options["root_device_name"],

@@ -39,6 +39,7 @@ TEMPLATE: dict[str, Any] = {
     "instance_type": {"type": "str", "default": "t3.micro"},
     "key_name": {"type": "str", "no_log": False},
     "user_data": {"type": "str"},
+    "release": {"type": "str"},
     "http_tokens": {"type": "str", "default": "required", "choices": ["required", "optional"]},
     "http_put_response_hop_limit": {"type": "int", "default": 2},
     "root_device_name": {"type": "str"},

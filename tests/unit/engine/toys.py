@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,18 @@ class Cloud:
     invisible: dict[str, int] = field(default_factory=dict)  # how many listings leave a thing out
     lifecycle: dict[str, list[str]] = field(default_factory=dict)  # the states that the next readings show
     counter: Counter = field(default_factory=Counter)
+    renewed: int = 0  # how often the credentials were looked for again
+    once: list[tuple[str, ...]] = field(
+        default_factory=list
+    )  # which operations were not to be sent twice, call by call
+
+    def renew(self) -> None:
+        self.renewed += 1
+
+    @contextmanager
+    def sent_once(self, operations: tuple[str, ...]) -> Iterator[None]:
+        self.once.append(operations)
+        yield
 
     def __call__(self, service: str, region: str) -> Cloud:
         return self

@@ -128,3 +128,22 @@ def test_what_is_over_is_over(world: World) -> None:
     quiet(world.stack, "compute_asg", {**OPTIONS, "schedules": [once]})
     past = {**once, "start_time": "2020-01-01T00:00:00Z"}
     assert converge(world, schedules=[past]).plan == {("delete", "ScheduledAction[demo-web/sale]")}
+
+
+def test_the_release_belongs_to_the_deployments(world: World) -> None:
+    """The option names the first one only; what a deployment left in the default version stays (design decision 8)."""
+    made = converge(world, release="A")
+    data = made.sent("CreateLaunchTemplate")[0]["LaunchTemplateData"]
+    tags = {one["ResourceType"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in data["TagSpecifications"]}
+    assert tags["instance"]["webstack:release"] == "A"
+    assert "webstack:release" not in tags["volume"]
+    quiet(world.stack, "compute_asg", {**OPTIONS, "release": "B"})
+    assert converge(world, detailed_monitoring=True).changes["LaunchTemplate[demo-web]"] == {"detailed_monitoring"}
+    told = quiet(world.stack, "compute_asg", {**OPTIONS, "detailed_monitoring": True, "release": "C"}).resources
+    assert next(one["release"] for one in told if one["address"] == "LaunchTemplate[demo-web]") == "A"
+
+
+def test_a_template_without_a_release_takes_the_one_that_is_given(world: World) -> None:
+    converge(world)
+    assert converge(world, release="A").changes["LaunchTemplate[demo-web]"] == {"launched_tags"}
+    quiet(world.stack, "compute_asg", {**OPTIONS, "release": "A"})

@@ -47,8 +47,8 @@ def in_use_by(self: Any) -> list[str]:
     return found
 
 
-CertBundle.check = check  # type: ignore[method-assign]
-CertBundle.in_use_by = property(in_use_by, lambda self, value: None)  # type: ignore[assignment]
+CertBundle.check = check  # type: ignore[method-assign]  # corrects moto
+CertBundle.in_use_by = property(in_use_by, lambda self, value: None)  # type: ignore[assignment]  # moto's is a list
 
 
 def names_of(bundle: Any) -> list[str]:

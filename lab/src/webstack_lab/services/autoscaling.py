@@ -140,13 +140,21 @@ def update_auto_scaling_group(context: Context, params: Params) -> Answer:
     if "DesiredCapacity" not in sent and not low <= group.desired_capacity <= high:
         sent["DesiredCapacity"] = min(max(group.desired_capacity, low), high)
     if "LaunchTemplate" not in sent and "MixedInstancesPolicy" not in sent and group.mixed_instances_policy:
-        sent["MixedInstancesPolicy"] = group.mixed_instances_policy
+        sent["MixedInstancesPolicy"] = as_sent(group.mixed_instances_policy)
     answer = context.moto(sent)
     for key, attribute in KEPT.items():
         if params.get(key) is not None:
             setattr(group, attribute, params[key])
     keep_extras(context, params)
     return answer
+
+
+def as_sent(policy: dict[str, Any]) -> dict[str, Any]:
+    """A policy as a request may hold it: its template named once, where moto keeps both id and name."""
+    template = dict(policy["LaunchTemplate"])
+    source = template["LaunchTemplateSpecification"]
+    template["LaunchTemplateSpecification"] = {key: source[key] for key in source if key != "LaunchTemplateName"}
+    return {**policy, "LaunchTemplate": template}
 
 
 @operation("autoscaling", "DescribeAutoScalingGroups")

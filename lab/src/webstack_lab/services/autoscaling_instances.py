@@ -6,17 +6,28 @@ names, with its network, profile and metadata options; and every start and end t
 
 from __future__ import annotations
 
+import copy
 import uuid
 from datetime import datetime, timezone
 from typing import Any
 
 from moto.autoscaling.models import ASG_NAME_TAG, AutoScalingBackend, FakeAutoScalingGroup, InstanceState
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import MetadataOptions
 
 from webstack_lab.extend import Context, mend, stores
-from webstack_lab.services.passing import settle, start
+from webstack_lab.services import reality
+from webstack_lab.services.passing import PLACE, settle, start
 
 BOOT, DRAIN = 45.0, 30.0  # seconds of AWS
+ACTIVITY, REGISTERED = "_activity", "_registered"  # on moto's instance states
+DESIRED = "_desired"  # on moto's group: what a running refresh wants it to launch
+TEMPLATE = (
+    "ec2_launch_template",
+    "launch_template_version",
+    "provided_launch_template_version",
+    "mixed_instances_policy",
+)
 LIVE = ("Pending", "InService", "Standby")
 
 
@@ -58,6 +69,9 @@ def problem_of(group: Any, data: dict[str, Any]) -> str:
     injected = region.get("launch_faults", {})
     if fault := injected.get(group.name) or injected.get("*"):
         return str(fault)
+    kind = instance_type_of(group)
+    if kind and kind not in INSTANCE_TYPES:
+        return f"Invalid value '{kind}' for InstanceType. Launching EC2 instance failed."
     image = data.get("ImageId")
     if image and not group.ec2_backend.describe_images(filters={"image-id": image}):
         return f"The image id '[{image}]' does not exist. Launching EC2 instance failed."
@@ -73,7 +87,31 @@ def subnet_for(group: Any) -> str | None:
     return min(subnets, key=lambda subnet: counts[subnet]) if subnets else None
 
 
+def point_to(group: Any, template: dict[str, str]) -> None:
+    """The version in moto's group, mixed instances policy or not."""
+    mixed = copy.deepcopy(group.mixed_instances_policy)
+    if mixed:
+        mixed["LaunchTemplate"]["LaunchTemplateSpecification"] = dict(template)
+    group._set_launch_configuration(None, None if mixed else dict(template), mixed)
+    if mixed:
+        group.mixed_instances_policy = mixed
+
+
 def launch(self: Any, count_needed: int, propagated_tags: dict[str, str]) -> None:
+    """Start instances, from the configuration that a running refresh wants if there is one."""
+    desired = vars(self).get(DESIRED)
+    if desired is None:
+        launch_now(self, count_needed, propagated_tags)
+        return
+    kept = {name: vars(self)[name] for name in TEMPLATE if name in vars(self)}
+    point_to(self, desired)
+    try:
+        launch_now(self, count_needed, propagated_tags)
+    finally:
+        vars(self).update(kept)
+
+
+def launch_now(self: Any, count_needed: int, propagated_tags: dict[str, str]) -> None:
     """Start instances one by one; stop at the first that fails."""
     version = self.ec2_launch_template.get_version(self.launch_template_version) if self.ec2_launch_template else None
     data = version.data if version else {}
@@ -96,7 +134,40 @@ def launch(self: Any, count_needed: int, propagated_tags: dict[str, str]) -> Non
             }
         start(vars(state), "lifecycle_state", "Pending", "InService", BOOT)
         self.instance_states.append(state)
-        record(self, f"Launching a new EC2 instance: {instance.id}", cause)
+        activity = record(self, f"Launching a new EC2 instance: {instance.id}", cause)
+        if reality.now.on:
+            begin(state, activity, "PreInService")
+
+
+def begin(state: Any, activity: dict[str, Any], status: str) -> None:
+    """An activity that takes its time: it ends when its instance does what it is about."""
+    activity.update(StatusCode=status, Progress=50)
+    activity.pop("EndTime")
+    vars(state)[ACTIVITY] = activity
+
+
+def finish(state: Any) -> None:
+    """The end of the activity that an instance is in."""
+    if activity := vars(state).pop(ACTIVITY, None):
+        activity.update(StatusCode="Successful", Progress=100, EndTime=datetime.now(timezone.utc))
+
+
+def end_instance(group: Any, state: Any, cause: str) -> None:
+    """Take an instance out of service, to be terminated when its last requests are over."""
+    finish(state)
+    vars(state).pop(PLACE, None)
+    state.lifecycle_state = "Terminating"
+    vars(state)[REGISTERED] = set()
+    registered = [arn for arn in target_groups_of(group) if has_target(group, arn, state.instance.id)]
+    for arn in registered:
+        group.autoscaling_backend.elbv2_backend.deregister_targets(arn, [{"Id": state.instance.id}])
+    activity = record(group, f"Terminating EC2 instance: {state.instance.id}", cause)
+    begin(state, activity, "WaitingForELBConnectionDraining" if registered else "InProgress")
+
+
+def has_target(group: Any, arn: str, instance_id: str) -> bool:
+    """Whether a target group has an instance among its targets."""
+    return instance_id in group.autoscaling_backend.elbv2_backend.target_groups[arn].targets
 
 
 def started(group: Any, version: Any, data: dict[str, Any], propagated_tags: dict[str, str]) -> Any:
@@ -108,7 +179,7 @@ def started(group: Any, version: Any, data: dict[str, Any], propagated_tags: dic
         group.image_id,
         1,
         group.user_data,
-        group.security_groups,
+        groups_of(data) or group.security_groups,
         instance_type=instance_type_of(group),
         tags={
             "instance": {**group.instance_tags, **propagated_tags, ASG_NAME_TAG: group.name},
@@ -133,6 +204,12 @@ def started(group: Any, version: Any, data: dict[str, Any], propagated_tags: dic
     return instance
 
 
+def groups_of(data: dict[str, Any]) -> list[str]:
+    """The security groups of a version, wherever it names them; moto looks at one of three places."""
+    interfaces = data.get("NetworkInterfaces") or [{}]
+    return list(data.get("SecurityGroupIds") or interfaces[0].get("Groups") or [])
+
+
 def instance_type_of(group: Any) -> str:
     """The first type of a mixed instances policy, else the template's."""
     overrides = ((group.mixed_instances_policy or {}).get("LaunchTemplate") or {}).get("Overrides") or []
@@ -154,6 +231,9 @@ def set_desired_capacity(self: Any, new_capacity: int | None) -> None:
         self.replace_autoscaling_group_instances(missing, self.get_propagated_tags())
     elif missing < 0 and "Terminate" not in [process["ProcessName"] for process in self.suspended_processes]:
         surplus = [state for state in serving if not state.protected_from_scale_in][:-missing]
+        for state in surplus if reality.now.on else []:
+            end_instance(self, state, "an instance was taken out of service in response to a scale-in")
+        surplus = [] if reality.now.on else surplus
         for state in surplus:
             record(self, f"Terminating EC2 instance: {state.instance.id}", "shrinking the capacity")
             start(vars(state), "lifecycle_state", "Terminating", "Terminated", DRAIN, "gone")
@@ -178,11 +258,22 @@ def deregister(group: Any, instance_ids: list[str]) -> None:
 
 def update_attached_target_groups(self: Any, group_name: str) -> None:
     """Register what runs; moto also registers what ends."""
+    if reality.now.on:
+        return  # the data plane registers what serves
     group = self.autoscaling_groups[group_name]
     targets = [{"Id": state.instance.id} for state in live(group) if state.instance.state == "running"]
     for arn in target_groups_of(group):
         port = self.elbv2_backend.target_groups[arn].port
         self.elbv2_backend.register_targets(arn, [{**target, "Port": port} for target in targets])
+
+
+notify_of_moto = AutoScalingBackend.notify_terminate_instances
+
+
+def notify_terminate_instances(self: Any, instance_ids: list[str]) -> None:
+    """moto replaces at once what somebody terminated; the data plane's loop sees it as AWS's health checks do."""
+    if not reality.now.on:
+        notify_of_moto(self, instance_ids)
 
 
 def wind_down(group: Any) -> None:
@@ -196,6 +287,8 @@ def wind_down(group: Any) -> None:
 
 def settle_groups(context: Context) -> None:
     """Let the time act on all instances of the region; what has failed to start is tried again."""
+    if reality.now.on:
+        return  # the data plane's loop does it
     for group in context.backend("autoscaling").autoscaling_groups.values():
         for state in list(group.instance_states):
             if settle(vars(state)) == "gone":
@@ -213,5 +306,6 @@ def launch_template(self: Any) -> dict[str, Any] | None:
 mend(FakeAutoScalingGroup, "replace_autoscaling_group_instances", launch)
 mend(FakeAutoScalingGroup, "set_desired_capacity", set_desired_capacity)
 mend(FakeAutoScalingGroup, "active_instances", live)
+mend(AutoScalingBackend, "notify_terminate_instances", notify_terminate_instances)
 mend(AutoScalingBackend, "update_attached_target_groups", update_attached_target_groups)
 mend(InstanceState, "launch_template", property(launch_template))

@@ -5,15 +5,15 @@ https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-overview.
 
 from __future__ import annotations
 
-import copy
 import time
 import uuid
 from datetime import datetime, timezone
 from typing import Any
 
 from webstack_lab.extend import Answer, AwsError, Context, Params, operation, page
+from webstack_lab.services import reality
 from webstack_lab.services.autoscaling import group_named, keep_extras
-from webstack_lab.services.autoscaling_instances import BOOT, deregister, live, record
+from webstack_lab.services.autoscaling_instances import BOOT, DESIRED, deregister, live, point_to, record
 from webstack_lab.services.passing import Pace
 
 RUNNING = ("Pending", "InProgress", "Baking", "RollbackInProgress", "Cancelling")
@@ -37,17 +37,14 @@ def template_of(group: Any) -> dict[str, str]:
 
 def set_template(context: Context, group: Any, template: dict[str, str]) -> None:
     """Let the group launch another version."""
-    mixed = copy.deepcopy(group.mixed_instances_policy)
-    if mixed:
-        mixed["LaunchTemplate"]["LaunchTemplateSpecification"] = dict(template)
-    group._set_launch_configuration(None, None if mixed else dict(template), mixed)
-    if mixed:
-        group.mixed_instances_policy = mixed
+    point_to(group, template)
     keep_extras(context, {"AutoScalingGroupName": group.name})
 
 
 def advance(context: Context, group: Any, refresh: dict[str, Any]) -> None:
     """Let the time act: one instance is replaced for each boot time that has passed."""
+    if reality.now.on:
+        return  # the data plane's loop does it
     while refresh["Status"] in RUNNING:
         if time.monotonic() - refresh["_since"] < BOOT * Pace.scale:
             return
@@ -86,7 +83,8 @@ def replace(group: Any, instance_id: str) -> None:
 
 def outdated(group: Any, skip_matching: bool) -> list[str]:
     """The instances to replace."""
-    wanted = str(group.ec2_launch_template.get_version(group.launch_template_version).number)
+    desired = (vars(group).get(DESIRED) or {}).get("Version") or group.launch_template_version
+    wanted = str(group.ec2_launch_template.get_version(desired).number)
     return [
         state.instance.id
         for state in live(group)
@@ -96,7 +94,7 @@ def outdated(group: Any, skip_matching: bool) -> list[str]:
 
 @operation("autoscaling", "StartInstanceRefresh")
 def start_instance_refresh(context: Context, params: Params) -> Answer:
-    """Begin; a desired configuration becomes the group's at once, as on AWS it is when the refresh succeeds."""
+    """Begin; a desired configuration becomes the group's when the refresh succeeds, without a data plane at once."""
     group = group_named(context, params["AutoScalingGroupName"])
     for refresh in refreshes_of(context, group.name):
         advance(context, group, refresh)
@@ -109,7 +107,9 @@ def start_instance_refresh(context: Context, params: Params) -> Answer:
     before = template_of(group)
     if preferences.get("AutoRollback") and not desired:
         raise AwsError("ValidationError", "Auto rollback requires a desired configuration")
-    if desired:
+    if desired and reality.now.on:
+        vars(group)[DESIRED] = dict(desired)
+    elif desired:
         set_template(context, group, desired)
     left = outdated(group, bool(preferences.get("SkipMatching")))
     refresh = {
@@ -122,6 +122,7 @@ def start_instance_refresh(context: Context, params: Params) -> Answer:
         "Preferences": {"MinHealthyPercentage": 90, **preferences},
         **({"DesiredConfiguration": params["DesiredConfiguration"]} if desired else {}),
         "Strategy": params.get("Strategy", "Rolling"),
+        "_given": dict(preferences),
         "_left": left,
         "_total": len(left),
         "_since": time.monotonic(),
@@ -172,9 +173,19 @@ def rollback_instance_refresh(context: Context, params: Params) -> Answer:
             "IrreversibleInstanceRefresh",
             "The instance refresh has no desired configuration, or a version without a number",
         )
-    set_template(context, group, refresh["_before"])
+    roll_back(group, refresh)
+    return {"InstanceRefreshId": refresh["InstanceRefreshId"]}
+
+
+def roll_back(group: Any, refresh: dict[str, Any], reason: str = "") -> None:
+    """Turn a refresh round: back to the version before, for every instance that has another."""
+    vars(group).pop(DESIRED, None)
+    point_to(group, refresh["_before"])
     refresh["Status"] = "RollbackInProgress"
+    refresh["StatusReason"] = reason or "A rollback was asked for."
     refresh["_left"] = outdated(group, skip_matching=True)
     refresh["_total"] = refresh["InstancesToUpdate"] = len(refresh["_left"])
+    refresh["PercentageComplete"] = 0
     refresh["_since"] = time.monotonic()
-    return {"InstanceRefreshId": refresh["InstanceRefreshId"]}
+    for key in ("_stage", "_hold", "_bake", "_progress", "_mark"):
+        refresh.pop(key, None)

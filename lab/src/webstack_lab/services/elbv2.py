@@ -81,7 +81,7 @@ def activate(self: Any) -> None:
         self.state = "active"
 
 
-FakeLoadBalancer.activate = activate  # type: ignore[method-assign]
+FakeLoadBalancer.activate = activate  # type: ignore[method-assign]  # corrects moto
 
 
 def balancer_of(context: Context, arn: str) -> Any:

@@ -263,4 +263,4 @@ def validate_conditions(self: Any, conditions: list[dict[str, Any]]) -> None:
     validate_of_moto(self, plain)
 
 
-ELBv2Backend._validate_conditions = validate_conditions  # type: ignore[method-assign]
+ELBv2Backend._validate_conditions = validate_conditions  # type: ignore[method-assign]  # corrects moto

@@ -11,6 +11,7 @@ from typing import Any
 from moto.elbv2.models import FakeTargetGroup, elbv2_backends
 
 from webstack_lab.extend import Answer, AwsError, Context, Params, operation
+from webstack_lab.services import reality
 from webstack_lab.services.elbv2_listeners import groups_of, users
 from webstack_lab.services.passing import Pace
 
@@ -62,6 +63,7 @@ def register(self: Any, targets: list[dict[str, Any]]) -> None:
     for target in targets:
         vars(self).setdefault(TIMES, {}).setdefault(target["Id"], time.monotonic())
         vars(self).setdefault(LEAVING, {}).pop(target["Id"], None)
+        reality.now.drained.discard((self.arn, target["Id"]))
 
 
 def deregister(self: Any, targets: list[dict[str, Any]]) -> None:
@@ -87,9 +89,9 @@ def balancers(self: Any) -> list[str]:
     ]
 
 
-FakeTargetGroup.register = register  # type: ignore[method-assign]
-FakeTargetGroup.deregister = deregister  # type: ignore[method-assign]
-FakeTargetGroup.load_balancer_arns = property(balancers, lambda self, value: None)  # type: ignore[assignment]
+FakeTargetGroup.register = register  # type: ignore[method-assign]  # corrects moto
+FakeTargetGroup.deregister = deregister  # type: ignore[method-assign]  # corrects moto
+FakeTargetGroup.load_balancer_arns = property(balancers, lambda self, value: None)  # type: ignore[assignment]  # moto's is a list
 
 
 def group_of(context: Context, arn: str) -> Any:
@@ -233,7 +235,8 @@ def leavers(group: Any) -> dict[str, tuple[dict[str, Any], float]]:
     delay = float(group.attributes["deregistration_delay.timeout_seconds"]) * Pace.scale
     leaving = vars(group).setdefault(LEAVING, {})
     for name in [name for name, (_target, since) in leaving.items() if time.monotonic() - since >= delay]:
-        del leaving[name]
+        if not reality.now.on or (group.arn, name) in reality.now.drained:
+            del leaving[name]
     return dict(leaving)
 
 
@@ -256,6 +259,9 @@ def checked(context: Context, group: Any, name: str) -> tuple[str, str, str]:
     forced: tuple[str, str, str] | None = context.table("target_health", service="elbv2").get(name)
     if forced is not None:
         return forced
+    if reality.now.on:
+        unknown = ("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
+        return reality.now.targets.get((group.arn, name), unknown)
     since = vars(group).setdefault(TIMES, {}).setdefault(name, time.monotonic())
     needed = float(group.health_check_interval_seconds) * float(group.healthy_threshold_count) * Pace.scale
     if time.monotonic() - since < needed:

@@ -46,6 +46,23 @@ def update_role(context: Context, params: Params) -> Answer:
     return context.moto({"MaxSessionDuration": 3600, **params})
 
 
+@operation("iam", "RemoveRoleFromInstanceProfile")
+def remove_role_from_instance_profile(context: Context, params: Params) -> Answer:
+    """ "NoSuchEntity: … it referenced a resource entity that does not exist": the profile does not have the role (moto stumbles)."""
+    name = params["InstanceProfileName"]
+    profile = context.call("iam", "GetInstanceProfile", InstanceProfileName=name)["InstanceProfile"]
+    if params["RoleName"] not in [role["RoleName"] for role in profile["Roles"]]:
+        raise AwsError("NoSuchEntity", f"Role {params['RoleName']} in instance profile {name} cannot be found.", 404)
+    return context.moto()
+
+
+@operation("iam", "AttachRolePolicy")
+def attach_role_policy(context: Context, params: Params) -> Answer:
+    """Attaching what is attached changes nothing (moto counts it twice)."""
+    attached = context.backend().get_role(params["RoleName"]).managed_policies
+    return {} if params["PolicyArn"] in attached else context.moto()
+
+
 @operation("iam", "ListRoles")
 def list_roles(context: Context, params: Params) -> Answer:
     """A listing leaves tags and boundary to GetRole."""

@@ -6,6 +6,7 @@ has passed when somebody looks after its time.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from typing import Any
@@ -17,6 +18,13 @@ class Pace:
     """How long one second of AWS takes here, in seconds. 0: every state has passed at the next look."""
 
     scale = float(os.environ.get("WEBSTACK_LAB_PACE") or 0.001)
+
+
+def set_pace(scale: float) -> None:
+    """Let a second of AWS take so many seconds from now on; ValueError unless it is a finite number from 0."""
+    if not 0 <= scale < math.inf:
+        raise ValueError(f"the pace must be 0 or more seconds for each of AWS's seconds, not {scale}")
+    Pace.scale = scale
 
 
 def start(thing: Any, key: str, now: str, then: str, seconds: float, event: str = "") -> None:

@@ -1,25 +1,23 @@
 """DB instances with a life of their own: states that take time, standby zones, deferred changes, failovers, replicas.
 
-moto keeps the instances; what it does wrong is mended on its own objects. `SECONDS` holds AWS's usual durations, which
-the lab's pace shortens.
+moto keeps the instances; what it does wrong is mended on its own objects. `SECONDS` (rds_phases) holds AWS's usual
+durations, which the lab's pace shortens.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import json
 from typing import Any
 
 from moto.core.utils import utcnow
 from moto.moto_api._internal import mock_random
-from moto.rds.models import DBInstance, Event
+from moto.rds.models import DBInstance, MasterUserSecret
 
 from webstack_lab.extend import Answer, AwsError, Context, Params, operation
-from webstack_lab.services.passing import Pace
 from webstack_lab.services.rds_offers import CLASSES, LOG_TYPES, STORAGE, VERSIONS, major, resolved
+from webstack_lab.services.rds_phases import SECONDS, add_event, met, phase, settle_all
 
-SECONDS = {"creating": 600.0, "modifying": 240.0, "storage-optimization": 0.0, "rebooting": 90.0, "deleting": 240.0}
-
+__all__ = ["SECONDS", "add_event"]
 
 original_init = DBInstance.__init__
 
@@ -35,14 +33,16 @@ def renew(one: Any) -> None:
     one.dbi_resource_id = "db-" + "".join(mock_random.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(26))
     one.instance_create_time = utcnow()
     one.pending_modified_values = {}
-    one.lab_phases = []
+    one.lab_phases, one.lab_later = [], []
+    one.lab_faults, one.lab_orders = set(), {}
+    one.lab_standby_lost = False
     one.lab_parameters = "in-sync"
 
 
 def status(self: Any) -> str:
     """The state of the current phase, else the one that moto set."""
     phases = getattr(self, "lab_phases", [])
-    return str(phases[0][0] if phases else self._status)
+    return str(phases[0].state if phases else self._status)
 
 
 def set_status(self: Any, value: str) -> None:
@@ -65,32 +65,25 @@ def save_automated_backup(self: Any) -> None:
 
 
 original_backup = DBInstance.save_automated_backup
-DBInstance.save_automated_backup = save_automated_backup  # type: ignore[method-assign]
-DBInstance.__init__ = init  # type: ignore[method-assign]
-DBInstance.status = property(status, set_status)  # type: ignore[assignment]
-DBInstance.db_parameter_group_status_list = property(parameter_groups)  # type: ignore[method-assign,assignment]
+DBInstance.save_automated_backup = save_automated_backup  # type: ignore[method-assign]  # corrects moto
+DBInstance.__init__ = init  # type: ignore[method-assign]  # corrects moto
+DBInstance.status = property(status, set_status)  # type: ignore[assignment]  # moto's is a text
+DBInstance.db_parameter_group_status_list = property(parameter_groups)  # type: ignore[method-assign,assignment]  # corrects moto
 
 
-def phase(one: Any, state: str, then: Callable[[], None] | None = None) -> None:
-    """Add a state that lasts its time; `then` happens at its end."""
-    start = max([time.monotonic(), *(end for _state, end, _then in one.lab_phases)])
-    one.lab_phases.append((state, start + SECONDS[state] * Pace.scale, then))
+def secret_text(self: Any) -> str:
+    """The managed secret names the master user and has a password of its own; moto's is the same for all instances."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&()*+,-.:;<=>?[]^_{|}~"
+    password = "".join(mock_random.choice(letters) for _ in range(28))
+    return json.dumps({"username": self.resource.master_username, "password": password})
+
+
+MasterUserSecret._generate_secret_string = secret_text  # type: ignore[method-assign]  # corrects moto
 
 
 def settle(context: Context) -> None:
     """Let the time that has passed have its effect."""
-    for one in list(context.backend("rds").databases.values()):
-        while one.lab_phases and one.lab_phases[0][1] <= time.monotonic():
-            _state, _end, then = one.lab_phases.pop(0)
-            if then is not None:
-                then()
-
-
-def add_event(one: Any, message: str, *categories: str) -> None:
-    """An event with AWS's own words."""
-    event = Event("DB_INSTANCE_CREATE", one)
-    event.message, event.event_categories = message, list(categories)
-    one.backend.events.append(event)
+    settle_all(context.backend("rds").databases.values())
 
 
 def named(context: Context, identifier: str) -> Any:
@@ -116,10 +109,10 @@ def describe_db_instances(context: Context, params: Params) -> Answer:
     for item in answer["DBInstances"]:
         one = context.backend("rds").databases[item["DBInstanceIdentifier"]]
         item["PendingModifiedValues"] = dict(one.pending_modified_values)
-        if one.lab_phases and one.lab_phases[0][0] == "creating":
+        if one.lab_phases and one.lab_phases[0].state == "creating":
             item.pop("Endpoint", None)
         standby = standby_zone(one)
-        if standby:
+        if standby and met(one, "standby"):
             item["SecondaryAvailabilityZone"] = standby
         for ours, theirs in (("lab_insights", "PerformanceInsightsEnabled"), ("lab_mode", "DatabaseInsightsMode")):
             if hasattr(one, ours):
@@ -142,14 +135,14 @@ def zones_of(one: Any) -> list[str]:
 
 
 def standby_zone(one: Any) -> str | None:
-    """Where the standby of a Multi-AZ instance is."""
+    """Where the standby of a Multi-AZ instance is; None without one, or while it is lost."""
     if not one.multi_az:
         return None
     known: str | None = getattr(one, "lab_standby", None)
     others = [zone for zone in zones_of(one) if zone != one.availability_zone]
     standby = known if known in others else (others[0] if others else None)
     one.lab_standby = standby
-    return standby
+    return None if one.lab_standby_lost else standby
 
 
 # Creating.
@@ -235,7 +228,7 @@ def born(context: Context, one: Any, params: Params) -> None:
     one.lab_retention = params.get("PerformanceInsightsRetentionPeriod", 7)
     one.lab_mode = params.get("DatabaseInsightsMode", "standard")
     export_logs(context, one)
-    phase(one, "creating")
+    phase(one, "creating", needs="running")
 
 
 def disk_speed(kind: str, iops: int | None, throughput: int | None) -> tuple[int | None, int | None]:

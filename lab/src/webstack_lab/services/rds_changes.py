@@ -8,8 +8,6 @@ from moto.rds.models import DBParameterGroup
 
 from webstack_lab.extend import Answer, AwsError, Context, Params, operation
 from webstack_lab.services.rds import (
-    SECONDS,
-    add_event,
     check_disk,
     check_family,
     check_offer,
@@ -17,10 +15,10 @@ from webstack_lab.services.rds import (
     export_logs,
     key_arn,
     named,
-    phase,
     shown,
 )
 from webstack_lab.services.rds_offers import VERSIONS, major, numbers, resolved
+from webstack_lab.services.rds_phases import SECONDS, add_event, phase
 
 MODIFIABLE = ("available", "storage-optimization", "storage-full", "incompatible-parameters", "incompatible-network")
 # Applied in the maintenance window, or at once when asked for (RDS guide, "Settings for DB instances").

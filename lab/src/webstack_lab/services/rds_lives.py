@@ -1,23 +1,13 @@
-"""What happens to a DB instance in its life: replicas, promotion, reboot and failover, deletion."""
+"""What happens to a DB instance in its life: replicas, promotion, maintenance, deletion."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from webstack_lab.extend import Answer, AwsError, Context, Params, operation
-from webstack_lab.services.rds import (
-    add_event,
-    born,
-    check_offer,
-    key_arn,
-    named,
-    phase,
-    renew,
-    settle,
-    shown,
-    standby_zone,
-)
+from webstack_lab.services.rds import born, check_offer, key_arn, named, renew, settle, shown
 from webstack_lab.services.rds_changes import apply_pending
+from webstack_lab.services.rds_phases import add_event, phase
 
 NO_SNAPSHOT = ("creating", "failed", "incompatible-network", "incompatible-restore")
 
@@ -134,37 +124,8 @@ def promote_read_replica(context: Context, params: Params) -> Answer:
         one,
         "rebooting",
         lambda: add_event(one, "Promoted Read Replica instance to a stand-alone database instance.", "read replica"),
+        needs="standalone",
     )
-    return shown(context, one)
-
-
-@operation("rds", "RebootDBInstance")
-def reboot_db_instance(context: Context, params: Params) -> Answer:
-    """A reboot applies waiting parameters; with failover the standby takes over, and the zones change places (trap 111)."""
-    one = named(context, params["DBInstanceIdentifier"])
-    if one.status not in ("available", "storage-optimization", "incompatible-parameters"):
-        text = (
-            f"Instance {one.db_instance_identifier} cannot currently reboot due to an in-progress management operation."
-        )
-        raise AwsError("InvalidDBInstanceState", text)
-    failover = bool(params.get("ForceFailover"))
-    if failover and not one.multi_az:
-        text = "Force failover cannot be specified because the DB instance is not configured for Multi-AZ."
-        raise AwsError("InvalidParameterCombination", text)
-    if failover:
-        add_event(one, "Multi-AZ instance failover started.", "failover")
-
-    def started() -> None:
-        one.lab_parameters = "in-sync"
-        add_event(one, "DB instance restarted", "availability")
-        if failover:
-            standby = standby_zone(one)
-            one.lab_standby, one.availability_zone = one.availability_zone, standby or one.availability_zone
-            text = "Multi-AZ failover to standby complete - DNS propagation may take a few minutes."
-            add_event(one, text, "failover", "notification")
-            add_event(one, "Multi-AZ instance failover completed", "failover")
-
-    phase(one, "rebooting", started)
     return shown(context, one)
 
 
@@ -190,9 +151,11 @@ def delete_db_instance(context: Context, params: Params) -> Answer:
         )
     answer = shown(context, one)
     answer["DBInstance"]["DBInstanceStatus"] = "deleting"
-    one.lab_phases = []
+    one.lab_phases, one.lab_later = [], []
     backend = context.backend("rds")
-    phase(one, "deleting", lambda: remove(context, backend, one, params.get("DeleteAutomatedBackups", True)))
+    phase(
+        one, "deleting", lambda: remove(context, backend, one, params.get("DeleteAutomatedBackups", True)), needs="gone"
+    )
     return answer
 
 

@@ -74,8 +74,8 @@ def kept(record: Record) -> Any:
     """A record set as moto keeps it."""
     plain = {**record, "ResourceRecords": [item["Value"] for item in record.get("ResourceRecords", [])]}
     made = RecordSet(plain)  # type: ignore[abstract]  # moto makes them this way too
-    made.geo_proximity = record.get("GeoProximityLocation")  # type: ignore[attr-defined]
-    made.cidr_routing = record.get("CidrRoutingConfig")  # type: ignore[attr-defined]
+    made.geo_proximity = record.get("GeoProximityLocation")  # type: ignore[attr-defined]  # moto lacks it
+    made.cidr_routing = record.get("CidrRoutingConfig")  # type: ignore[attr-defined]  # moto lacks it
     return made
 
 

@@ -57,6 +57,14 @@ def unsubscribe(context: Context, params: Params) -> Answer:
     return context.moto()
 
 
+@operation("sns", "DeleteTopic")
+def delete_topic(context: Context, params: Params) -> Answer:
+    """With all its subscriptions, also those that wait."""
+    for arn in [arn for arn in pending(context) if arn.startswith(f"{params['TopicArn']}:")]:
+        pending(context).pop(arn)
+    return context.moto()
+
+
 @operation("sns", "GetTopicAttributes")
 def get_topic_attributes(context: Context, params: Params) -> Answer:
     """With the numbers of subscriptions."""

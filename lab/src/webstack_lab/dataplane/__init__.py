@@ -1,0 +1,1 @@
+"""What runs for real behind the lab's API: instances, load balancers and what further parts bring."""

@@ -1,0 +1,407 @@
+"""The proof that a drill is undone whatever kills it: three signals at five moments, on a stack that carries traffic."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stack import Stack, clients_of
+
+from ansible_collections.webstack.aws.plugins.module_utils.operations import keeper
+from ansible_collections.webstack.aws.plugins.module_utils.operations.journal import Story, read
+from ansible_collections.webstack.aws.plugins.module_utils.operations.lock import StackLock, claim
+from ansible_collections.webstack.aws.plugins.module_utils.operations.undo import pending
+from data_plane import DataPlane
+from holding_proxy import Hold, HoldingProxy
+from playbooks import ROOT, Playbooks, extra
+from webstack_lab.state import ask
+
+REGION = "us-east-1"
+ZONE, *OTHERS = ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"]
+PORT = 8000
+SOON = 2.0  # seconds from a signal to the undo, as promised
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
+TIERS: dict[str, dict[str, Any]] = {
+    "network": {
+        "cidr_block": "10.20.0.0/16",
+        "availability_zones": ZONES,
+        "nat_gateways": "none",
+        "flow_log_destination": "none",
+    },
+    "lb": {
+        "availability_zones": ZONES,
+        "http_port": PORT,
+        "access_logs": False,
+        "nlb": False,
+        "health_check": {"path": "/health", "interval": 5, "timeout": 2, "healthy_threshold": 2},
+    },
+    "compute_asg": {
+        "availability_zones": ZONES,
+        "min_size": 3,
+        "desired_capacity": 3,
+        "max_size": 6,
+        "health_check_type": "EC2",
+        "user_data": "#!/bin/sh\nWEBSTACK_RELEASE=A\n",
+    },
+}
+MODULE = """
+import json, sys
+from ansible.module_utils import basic
+basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": json.loads(sys.argv[1])}).encode()
+basic._ANSIBLE_PROFILE = "legacy"
+from ansible_collections.webstack.aws.plugins.modules.az_isolation import main
+main()
+"""
+
+
+def patience() -> float:
+    """What was promised, for a machine that has no more to do than it can: otherwise everything takes that much longer."""
+    return SOON * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def until(holds: Callable[[], Any], seconds: float, what: str = "") -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < deadline, f"it took too long: {what}"
+        time.sleep(0.01)
+    return found
+
+
+class RemoteLab:
+    """What ``Stack`` wants of a lab, for one in another process."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self.plane = plane
+        self.url = plane.url
+
+    def calls(self, *_: str) -> list[Any]:
+        return self.plane.calls()
+
+    def clear_calls(self) -> None:
+        ask(self.url, "calls", "DELETE")
+
+
+@dataclass
+class World:
+    """The stack, and drills on it."""
+
+    plane: DataPlane
+    subnets: dict[str, str] = field(default_factory=dict)  # subnet → its network ACL, of the zone's app and data subnets
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ec2 = clients_of(self.plane.url)("ec2", REGION)
+        names = [f"demo-{kind}-{ZONE}" for kind in ("app", "data")]
+        found = self.ec2.describe_subnets(Filters=[{"Name": "tag:webstack:name", "Values": names}])["Subnets"]
+        self.subnets = {one["SubnetId"]: "" for one in found}
+        self.subnets = dict(sorted(self.acls().items()))
+        assert len(self.subnets) == 2
+
+    def acls(self) -> dict[str, str]:
+        found = self.ec2.describe_network_acls()["NetworkAcls"]
+        return {
+            one["SubnetId"]: one["NetworkAclId"]
+            for acl in found
+            for one in acl["Associations"]
+            if one["SubnetId"] in self.subnets
+        }
+
+    def drills_acls(self) -> list[str]:
+        filters = [{"Name": "tag-key", "Values": ["webstack:run"]}]
+        return [one["NetworkAclId"] for one in self.ec2.describe_network_acls(Filters=filters)["NetworkAcls"]]
+
+    def options(self, url: str, **more: Any) -> dict[str, Any]:
+        return {
+            "stack": "demo",
+            "region": REGION,
+            "endpoint_url": url,
+            "access_key": "lab",
+            "secret_key": "lab",
+            "environment": "lab",
+            "availability_zone": ZONE,
+            "subnet_kinds": ["app", "data"],
+            "expect": {"failed_ratio": 1, "undo": 60, "rto_redundancy": 60},
+            "nameservers": [(self.plane.folder / "nameserver").read_text().strip()],
+            "baseline": 0.5,
+            "stable": 1,
+            "hold": 60,
+            "timeout": 120,
+            "abort_after": 60,
+            "runs_dir": str(self.plane.runs),
+            **more,
+        }
+
+    def module(self, url: str, **more: Any) -> subprocess.Popen[str]:
+        """The module's process alone, as Ansible starts it."""
+        return self._started(
+            [sys.executable, "-c", MODULE, json.dumps(self.options(url, **more))],
+            {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(self.plane.runs.parent)},
+        )
+
+    def playbook(self, url: str, **more: Any) -> subprocess.Popen[str]:
+        """The real thing."""
+        options = self.options(url, **more)
+        names = ("availability_zone", "subnet_kinds", "hold", "nameservers", "baseline", "stable", "timeout")
+        variables = {f"drill_{name}": options[name] for name in names}
+        variables |= {"drill_abort_after": 60, "drill_ca_path": "", "drill_az_isolation_expect": options["expect"]}
+        playbooks = Playbooks(url, self.plane.runs.parent)
+        process = playbooks.start(
+            "playbooks/drill_az_isolation.yml",
+            *("--limit", REGION),
+            *extra(**variables),
+            WEBSTACK_LAB_DIR=str(self.plane.folder),
+        )
+        self.processes.append(process)
+        return process
+
+    def _started(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        return process
+
+    @property
+    def folder(self) -> Path:
+        return max((self.plane.runs / "demo").iterdir(), key=lambda path: path.stat().st_ctime_ns)
+
+    @property
+    def story(self) -> Story:
+        return read(self.folder / "journal.jsonl")
+
+    def replacements(self) -> list[tuple[float, str]]:
+        """When a subnet was given which network ACL, dry runs left out."""
+        calls = self.plane.calls(kind="write", operation="ReplaceNetworkAclAssociation")
+        return [(call["time"], call["params"]["NetworkAclId"]) for call in calls if call["status"] == 200]
+
+    def zones_that_answer(self, requests: int = 12) -> set[str]:
+        """Who serves through the load balancer, by new connections."""
+        [row] = ask(self.plane.url, "plane")["balancers"]
+        found = set()
+        for number in range(requests):
+            address = row["addresses"][number % len(row["addresses"])]
+            connection = http.client.HTTPConnection(address, row["listening"], timeout=5)
+            try:
+                connection.request("GET", "/")
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status == 200:
+                    found.add(answer.headers["X-Availability-Zone"])
+            finally:
+                connection.close()
+        return found
+
+    def lock_owner(self) -> Any:
+        lock = StackLock(clients_of(self.plane.url), "demo", REGION, claim("look-20250101T000000-0000", "look"))
+        return lock.current()
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataPlane]:
+    plane = DataPlane(tmp_path_factory.mktemp("undo") / "lab", pace=0.02)
+    try:
+        stack = Stack(RemoteLab(plane))
+        for tier, options in TIERS.items():
+            stack.converge(tier, **options)
+        yield plane
+    finally:
+        plane.stop()
+
+
+@pytest.fixture
+def world(plane: DataPlane) -> Iterator[World]:
+    world = World(plane)
+    until(lambda: world.zones_that_answer() == set(ZONES), 30, "all zones serve before the drill")
+    RemoteLab(plane).clear_calls()
+    yield world
+    for process in world.processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    for folder in (plane.runs / "demo").glob("*"):
+        until(lambda folder=folder: not keeper.alive(folder), 30)
+
+
+@pytest.fixture
+def proxy(plane: DataPlane) -> Iterator[HoldingProxy]:
+    with HoldingProxy(plane.url) as proxy:
+        yield proxy
+
+
+def is_real(params: dict[str, str], action: str) -> bool:
+    return params.get("Action") == action and params.get("DryRun") != "true"
+
+
+def after_lock(world: World, _proxy: HoldingProxy, started: Callable[..., Any]) -> Any:
+    """In the baseline: the run has the lock, and has promised nothing."""
+    process = started(baseline=60)
+    until(lambda: journal_has(world, "plan"), 60, "the plan")
+    return process, None
+
+
+def after_arm(_world: World, proxy: HoldingProxy, started: Callable[..., Any]) -> Any:
+    """Every undo is promised; the request that makes the network ACL never arrives."""
+    hold = proxy.hold(lambda params: is_real(params, "CreateNetworkAcl"))
+    return started(), hold
+
+
+def after_create(_world: World, proxy: HoldingProxy, started: Callable[..., Any]) -> Any:
+    """The network ACL is made; its maker never gets the answer, so its id is written nowhere."""
+    hold = proxy.hold(lambda params: is_real(params, "CreateNetworkAcl"), answered=True)
+    return started(), hold
+
+
+def between_subnets(world: World, proxy: HoldingProxy, started: Callable[..., Any]) -> Any:
+    """One subnet is cut off, the request for the other never arrives."""
+    lasting = set(world.subnets.values())
+    seen: list[str] = []
+
+    def second(params: dict[str, str]) -> bool:
+        if is_real(params, "ReplaceNetworkAclAssociation") and params["NetworkAclId"] not in lasting:
+            seen.append(params["AssociationId"])
+        return len(seen) == 2
+
+    return started(), proxy.hold(second)
+
+
+def while_holding(world: World, _proxy: HoldingProxy, started: Callable[..., Any]) -> Any:
+    """Both subnets are cut off, and the zone answers nobody."""
+    process = started()
+    until(lambda: len(world.replacements()) == 2, 60, "both subnets are cut off")
+    until(lambda: world.zones_that_answer() == set(OTHERS), 20, "the zone is silent")
+    return process, None
+
+
+def journal_has(world: World, kind: str) -> bool:
+    try:
+        return bool(world.story.of(kind))
+    except (OSError, ValueError):
+        return False
+
+
+MOMENTS = {
+    "after the lock": (after_lock, 0),
+    "after arming": (after_arm, 0),
+    "after creating": (after_create, 0),
+    "between two subnets": (between_subnets, 1),
+    "while holding": (while_holding, 2),
+}
+
+
+def reach(world: World, proxy: HoldingProxy, moment: str, started: Callable[..., Any]) -> subprocess.Popen[str]:
+    """Start a run and return when it is at the moment, on which nothing but a signal can follow."""
+    process, hold = MOMENTS[moment][0](world, proxy, lambda **more: started(proxy.url, **more))
+    if isinstance(hold, Hold):
+        hold.wait()
+    assert process.poll() is None
+    assert len(world.replacements()) == MOMENTS[moment][1]
+    return process  # type: ignore[no-any-return]
+
+
+def prove_undone(world: World, proxy: HoldingProxy, signalled: float, cut: int) -> None:
+    """By the call log, by the state, by traffic, by the lock, and by a second undo that has nothing to do."""
+    limit = patience()
+    if cut:
+        back = until(lambda: world.replacements()[cut:][cut - 1 :], limit + 5, "the undo")
+        assert back[0][0] - signalled < limit, "undone too late"
+    for hold in proxy.holds:
+        hold.release(sends=False)
+    until(lambda: not keeper.alive(world.folder), 30, "the keeper ends")
+    assert [acl for _at, acl in world.replacements()[cut:]] == list(world.subnets.values())[:cut]
+    assert world.acls() == world.subnets and world.drills_acls() == []
+    assert world.story.edited == [] and pending(world.story.records) == []
+    assert world.story.records[-1].kind == "end"
+    assert world.lock_owner() is None
+    until(lambda: world.zones_that_answer() == set(ZONES), 20, "every zone serves again")
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: signal.Signals(number).name)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_drill_whose_module_gets_a_signal_is_undone_within_two_seconds(
+    world: World, proxy: HoldingProxy, moment: str, number: int
+) -> None:
+    process = reach(world, proxy, moment, world.module)
+    signalled = time.time()
+    os.kill(process.pid, number)
+    prove_undone(world, proxy, signalled, MOMENTS[moment][1])
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: signal.Signals(number).name)
+def test_a_drill_whose_playbook_gets_a_signal_is_undone_within_two_seconds_and_a_second_undo_finds_nothing(
+    world: World, proxy: HoldingProxy, number: int
+) -> None:
+    process = reach(world, proxy, "while holding", world.playbook)
+    signalled = time.time()
+    os.kill(process.pid, number)
+    prove_undone(world, proxy, signalled, 2)
+    process.communicate(timeout=30)
+    RemoteLab(world.plane).clear_calls()
+    again = world.plane.playbooks.play("playbooks/undo.yml", "--limit", REGION, *extra(run="latest"))
+    assert again.code == 0 and again.changed == 0 and "Nothing is left to undo" in again.output
+    assert world.plane.calls(kind="write") == []
+
+
+def test_a_drill_all_of_whose_processes_are_killed_at_once_is_undone_within_two_seconds(
+    world: World, proxy: HoldingProxy
+) -> None:
+    process = reach(world, proxy, "between two subnets", world.playbook)
+    signalled = time.time()
+    os.killpg(process.pid, signal.SIGKILL)
+    prove_undone(world, proxy, signalled, 1)
+
+
+def test_a_network_acl_whose_request_was_on_its_way_when_the_run_died_is_deleted_too(
+    world: World, proxy: HoldingProxy
+) -> None:
+    """The undo has looked before it arrives, so the keeper looks again."""
+    process = reach(world, proxy, "after arming", world.module)
+    process.kill()
+    until(lambda: len(world.story.of("undone")) == 3, patience() + 5, "the first look")
+    assert world.drills_acls() == []
+    proxy.holds[0].release(sends=True)
+    until(lambda: world.plane.calls(operation="CreateNetworkAcl", kind="write"), 10, "the late request")
+    until(lambda: not keeper.alive(world.folder), 30, "the keeper ends")
+    assert world.drills_acls() == [] and world.acls() == world.subnets
+    assert [record.data["changed"] for record in world.story.of("verify")] == [False, False, True]
+
+
+def test_a_subnet_is_not_cut_off_by_a_request_that_was_on_its_way_when_the_run_died(
+    world: World, proxy: HoldingProxy
+) -> None:
+    """The network ACL that it names is deleted by then."""
+    process = reach(world, proxy, "between two subnets", world.module)
+    process.kill()
+    until(lambda: len(world.story.of("undone")) == 3, patience() + 5, "the first look")
+    proxy.holds[0].release(sends=True)
+    until(lambda: not keeper.alive(world.folder), 30, "the keeper ends")
+    refused = [call for call in world.plane.calls(operation="ReplaceNetworkAclAssociation") if call["status"] == 400]
+    assert [call["error"] for call in refused] == ["InvalidNetworkAclID.NotFound"]
+    assert world.acls() == world.subnets and world.drills_acls() == []
+
+
+def test_a_drill_that_nobody_disturbs_passes_and_leaves_nothing(world: World) -> None:
+    process = world.module(world.plane.url, hold=3, subnet_kinds=["app"])
+    output, errors = process.communicate(timeout=90)
+    answer = json.loads(output)
+    assert answer.get("verdict") in ("pass", "inconclusive"), (answer, errors)  # inconclusive: this machine was too busy
+    report = json.loads(Path(answer["report_json"]).read_text())
+    assert [row["ok"] for row in report["expectations"]] == [True, True, True]
+    assert {"inject", "undo", "undone", "redundant"} <= answer["marks"].keys()
+    assert any(f"Servers of {ZONE} last answered" in finding for finding in answer["findings"])
+    assert world.acls()[next(iter(world.subnets))] and world.drills_acls() == [] and world.lock_owner() is None

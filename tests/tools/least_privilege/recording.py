@@ -1,0 +1,82 @@
+"""Records which operations each kind of run calls: playbooks against labs, as a user runs them. Minutes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from least_privilege.actions import tags_of
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "tests" / "integration"))
+
+Call = dict[str, Any]
+Runs = list[tuple[str, tuple[str, ...]]]  # the kind of run, and the playbook with its arguments
+DESTROY = ("-e", '{"confirm": "demo", "webstack_lift_deletion_protection": true}')
+WHOLE: Runs = [
+    ("plan", ("site.yml", "--check", "--diff")),
+    ("converge", ("site.yml",)),
+    ("converge", ("site.yml",)),
+    ("plan", ("site.yml", "--check", "--diff")),
+    ("plan", ("playbooks/status.yml",)),
+    ("destroy", ("playbooks/destroy.yml", *DESTROY)),
+    ("destroy", ("playbooks/force_unlock.yml", "-e", "confirm=demo")),
+]
+TIERS = ("--limit", "us-east-1", "--tags", "assets,network,storage_cache,database,lb,compute_asg")
+LIVING: Runs = [
+    ("converge", ("site.yml", *TIERS)),
+    ("drill", ("playbooks/drill_rds_failover.yml",)),
+    ("drill", ("playbooks/drill_az_isolation.yml",)),
+    ("deploy", ("playbooks/deploy.yml", "-e", "release=B")),
+    ("deploy", ("playbooks/rollback.yml",)),
+]
+
+
+def line(call: Call) -> str:
+    """One call as it is written down."""
+    return f"{call['service']} {call['operation']}{'+' if tags_of(call['params']) else ''}"
+
+
+def record(folder: Path) -> dict[str, list[Call]]:
+    """Every call of every kind of run."""
+    from data_plane import DataPlane
+    from playbooks import Playbooks
+
+    from webstack_lab.testing import Lab
+
+    found: dict[str, list[Call]] = {}
+    with Lab() as lab:
+        _play(WHOLE, Playbooks(lab.url, folder), lab.calls, found)
+    plane = DataPlane(folder / "plane")
+    try:
+        _play(LIVING, plane.playbooks, plane.calls, found)
+    finally:
+        plane.stop()
+    return found
+
+
+def _play(runs: Runs, playbooks: Any, calls: Callable[[], list[Call]], found: dict[str, list[Call]]) -> None:
+    for kind, (playbook, *arguments) in runs:
+        before = len(calls())
+        played = playbooks.play(playbook, *arguments)
+        made = calls()[before:]
+        found.setdefault(kind, []).extend(made)
+        print(f"{kind}: {playbook} ended with {played.code} after {len(made)} calls {played.failures or ''}", flush=True)
+
+
+def summary(found: dict[str, Iterable[Call]]) -> str:
+    """What recorded.yml holds."""
+    kinds = {kind: sorted({line(call) for call in calls}) for kind, calls in sorted(found.items())}
+    head = "---\n# Written by `make policies RECORD=yes`: the calls that each kind of run was seen to make; + with tags.\n"
+    return head + yaml.safe_dump(kinds, sort_keys=False, width=120)
+
+
+def write(path: Path) -> None:
+    """Record, and write it down."""
+    with TemporaryDirectory(prefix="recording-") as folder:
+        path.write_text(summary(record(Path(folder))), encoding="utf-8")

@@ -1,0 +1,30 @@
+"""A run may die anywhere: see dying.py. The tiers are spread over files, so that they are proved at the same time."""
+
+from __future__ import annotations
+
+import pytest
+from dying import World, told
+from reference import OPTIONS
+
+TIERS = ["database", "storage_cache", "compute_asg"]
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_build_that_dies_at_any_call_is_finished_by_the_next_run(tier: str) -> None:
+    world = World(OPTIONS)
+    world.prepare(tier)
+    deaths = world.die_everywhere(tier, removal=False)
+    assert len([death for death in deaths if death.moment == "after"]) == world.number > 1
+    assert not told(deaths), told(deaths)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_removal_that_dies_at_any_call_is_finished_by_the_next_run(tier: str) -> None:
+    world = World(OPTIONS)
+    world.prepare(tier)
+    before = world.picture()
+    world.run(tier)
+    deaths = world.die_everywhere(tier, removal=True)
+    assert len([death for death in deaths if death.moment == "after"]) == world.number > 0
+    assert not told(deaths), told(deaths)
+    assert world.picture() == before
