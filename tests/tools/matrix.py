@@ -22,7 +22,7 @@ WORK = CHECKOUT / "build" / "matrix"
 TESTS = ("pytest>=8.4", "pytest-xdist>=3.8")
 # tests/unit/tools is about the checks of `make check`, which run on one Python alone.
 UNIT = ("tests/unit", "--ignore", "tests/unit/tools")
-ENGINE = ("tests/unit/engine", "tests/unit/test_killed.py")
+ENGINE = ("tests/unit/engine", "tests/unit/crash/test_dying_edge.py")
 SITE = ("tests/integration/test_site.py", "-k", "first_run or second_run")
 
 

@@ -121,7 +121,7 @@ class World:
         self.deaths: list[Death] = []
         self._last: Any = None
         self.number = 0
-        watch: Watch = lambda operation, kind, send: self._pass(tier, removal, operation, kind, send)  # noqa: E731
+        watch: Watch = lambda operation, kind, send: self._pass(tier, removal, operation, kind, send)  # noqa: E731 - it needs its annotation
         self.run(tier, removal=removal, clients=DirectClients(self.app, watch))
         end = self.picture()
         for death in self.deaths:

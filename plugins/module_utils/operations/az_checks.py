@@ -98,20 +98,16 @@ def network_acls(acls: Iterable[Mapping[str, Any]], subnets: Mapping[str, str]) 
 
 def rights(client: Any, vpc_id: str, associations: Mapping[str, tuple[str, str]]) -> Precondition:
     """The caller may make the fault and take it back, as EC2's dry runs say. ``associations`` is subnet → (id, network ACL)."""
-    calls = [("CreateNetworkAcl", lambda: client.create_network_acl(VpcId=vpc_id, DryRun=True))]
+    calls: list[tuple[str, dict[str, Any]]] = [("create_network_acl", {"VpcId": vpc_id})]
     for association, acl_id in associations.values():
-        calls.append(("ReplaceNetworkAclAssociation", _replacing(client, association, acl_id)))
-    for name, call in calls:
+        calls.append(("replace_network_acl_association", {"AssociationId": association, "NetworkAclId": acl_id}))
+    for name, params in calls:
         try:
-            call()
+            getattr(client, name)(**params, DryRun=True)
         except SDK_ERRORS as error:
             if error_code(error) != "DryRunOperation":
-                return Precondition("rights", False, f"a dry run of {name} was refused: {explain(error)}")
+                return Precondition("rights", False, f"a dry run of ec2 {name} was refused: {explain(error)}")
     return Precondition("rights", True, "dry runs of CreateNetworkAcl and ReplaceNetworkAclAssociation are allowed")
-
-
-def _replacing(client: Any, association: str, acl_id: str) -> Any:
-    return lambda: client.replace_network_acl_association(AssociationId=association, NetworkAclId=acl_id, DryRun=True)
 
 
 def prober_outside(blocks: Iterable[str]) -> Precondition:

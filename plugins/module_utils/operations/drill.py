@@ -129,7 +129,7 @@ class Drill(ABC):
     def requests(self, target: Mapping[str, Any]) -> list[str]:
         """The writing calls, in order, for people."""
 
-    def prepare(self, scene: Scene, target: Mapping[str, Any]) -> None:
+    def prepare(self, scene: Scene, target: Mapping[str, Any]) -> None:  # noqa: B027 - many drills need nothing
         """Promise every undo, and make what the fault needs. Nobody feels it yet."""
 
     @abstractmethod
@@ -146,7 +146,9 @@ class Drill(ABC):
         for intent in pending(scene.operation.journal.read().records):
             try:
                 scene.operation.undo(intent)
-            except (OperationError, *SDK_ERRORS) as error:  # it must not hold up the others
+            except OperationError as error:  # it must not hold up the others
+                first = first or error
+            except SDK_ERRORS as error:
                 first = first or error
         if first:
             raise first

@@ -16,7 +16,7 @@ from . import measure
 from .drill import Scene, Terms
 from .errors import OperationError
 from .launch_versions import described_group, make_default
-from .refresh_checks import alarm_states, is_healthy, target_health, unfinished, version_of
+from .refresh_checks import alarm_states, is_healthy, states_of, target_health, unfinished, version_of
 from .refresh_plan import RefreshPlan, Wish
 from .refreshes import FORWARD, RUNNING, refresh_by_id, turn_round
 from .release_history import note_release
@@ -46,6 +46,7 @@ class InstanceRefresh(RefreshPlan):
         self._fresh: set[str] = set()
         self._looped: set[str] = set()
         self._instances = 0
+        self._sick: list[str] = []  # what is wrong with the new instances
         self._outcome = ""
 
     # Watching.
@@ -97,6 +98,11 @@ class InstanceRefresh(RefreshPlan):
         self._fresh |= {one["InstanceId"] for one in new} if status in FORWARD else set()
         self._activities(scene, group)
         serving = sum(one["LifecycleState"] == "InService" and is_healthy(one, health) for one in new)
+        self._sick = [
+            f"{one['InstanceId']} is {one['LifecycleState']}{states_of(one, health)}"
+            for one in new
+            if not is_healthy(one, health)
+        ]
         going_back = status not in (*FORWARD, "Successful")
         best = (
             going_back,
@@ -152,6 +158,7 @@ class InstanceRefresh(RefreshPlan):
             return (
                 f"no progress for {seconds(time.monotonic() - self._moved)} at {refresh.get('PercentageComplete', 0)} %"
                 + (f": {refresh['StatusReason']}" if refresh.get("StatusReason") else "")
+                + (f"; {', '.join(self._sick)}" if self._sick else "")
                 + (f". {self._launch_problem}" if self._launch_problem else "")
             )
         return None
@@ -232,7 +239,10 @@ class InstanceRefresh(RefreshPlan):
             try:
                 super().undo(scene)
                 return
-            except (OperationError, *SDK_ERRORS):
+            except OperationError:
+                if time.monotonic() > deadline:
+                    raise
+            except SDK_ERRORS:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(POLL)

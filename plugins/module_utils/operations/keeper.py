@@ -33,7 +33,9 @@ from .writing import open_writers_file, writers_file
 LOOK = 0.03  # seconds between looks for the word to stop
 LAST_WORDS = 0.4  # seconds that a module may use for ending when its playbook is dead
 GIVE_UP = 3600.0  # seconds after which an undo that keeps failing is left to playbooks/undo.yml
-AGAIN = 2.0  # seconds after which a call that the dead run had sent, and nobody heard the answer of, has been carried out
+AGAIN = (
+    2.0  # seconds after which a call that the dead run had sent, and nobody heard the answer of, has been carried out
+)
 ORPHANS = 7200.0  # seconds that the lock is held for modules that go on writing without their playbook
 
 

@@ -159,6 +159,12 @@ def is_healthy(instance: Mapping[str, Any], health: Mapping[str, Mapping[str, st
     return all(states.get(instance["InstanceId"], "healthy") == "healthy" for states in health.values())
 
 
+def states_of(instance: Mapping[str, Any], health: Mapping[str, Mapping[str, str]]) -> str:
+    """What the load balancers say of an instance, for people; nothing where they do not know it."""
+    found = sorted({states[instance["InstanceId"]] for states in health.values() if instance["InstanceId"] in states})
+    return f" and {', '.join(found)}" if found else ""
+
+
 def unfinished(group: Group, health: Mapping[str, Mapping[str, str]], number: int) -> str | None:
     """What of a group is not yet of a version, all of it and healthy; None when everything is."""
     named = launch_template_of(group)["version"]

@@ -82,9 +82,9 @@ def verdict(report: Report, history: Sequence[Run], shots: Shots, view: Child) -
     chips = tag("ul", [tag("li", text, class_=class_) for class_, text in _chips(report, shots)], class_="chips")
     left = [step for step in rows(report.get("undone")) if not is_undone(step)]
     todo = tag("p", tag("b", "Now: "), _undo_advice(report), class_="todo") if left else None
-    return tag(
-        "section", head, todo, chips, view, _expectations(report, history), class_=f"verdict {name}", id="verdict"
-    )
+    why = tag("p", tag("b", f"Why {name}: "), _plain(report["reason"])) if report.get("reason") else None
+    body = (head, todo, why, chips, view, _expectations(report, history))
+    return tag("section", *body, class_=f"verdict {name}", id="verdict")
 
 
 def _chips(report: Report, shots: Shots) -> list[tuple[str, str]]:

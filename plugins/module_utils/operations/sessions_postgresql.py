@@ -93,7 +93,7 @@ class PostgresqlSession:
         self._connection.finish()
 
     def idle_closed(self) -> bool:
-        return closed_while_idle(_Handle(self._connection.socket))  # type: ignore[arg-type]
+        return closed_while_idle(_Handle(self._connection.socket))  # type: ignore[arg-type]  # only its fileno is asked for
 
     def _send_all(self, deadline: Deadline) -> None:
         while self._connection.flush():

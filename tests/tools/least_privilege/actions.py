@@ -44,8 +44,8 @@ ALONG: dict[str, tuple[str, ...]] = {
     "elasticfilesystem:DeleteMountTarget": ("ec2:DeleteNetworkInterface",),
     "s3:CreateBucket": ("s3:PutBucketOwnershipControls",),
     "s3:DeleteObject": ("s3:DeleteObjectVersion",),
-    "wafv2:AssociateWebACL": ("elasticloadbalancing:SetWebACL",),
-    "wafv2:DisassociateWebACL": ("elasticloadbalancing:SetWebACL",),
+    "wafv2:AssociateWebACL": ("elasticloadbalancing:SetWebAcl",),
+    "wafv2:DisassociateWebACL": ("elasticloadbalancing:SetWebAcl",),
     "wafv2:PutLoggingConfiguration": ("logs:CreateLogDelivery",),
     "wafv2:DeleteLoggingConfiguration": ("logs:DeleteLogDelivery",),
 }
@@ -87,7 +87,7 @@ def actions(service: str, operation: str, tagged: bool = False) -> list[str]:
     unknown = [name for name in names if details(name) is None]
     if unknown:
         raise LookupError(f"{service} {operation}: there is no action {', '.join(unknown)}: say which in OTHER")
-    return names
+    return [f"{name.partition(':')[0]}:{(details(name) or {})['name']}" for name in names]  # spelt as AWS does
 
 
 def reads(action: str) -> bool:
@@ -98,29 +98,28 @@ def reads(action: str) -> bool:
     }
 
 
+HOLDERS = ("DistributionConfigWithTags", "CreateBucketConfiguration", "Tagging")
+
+
 def tags_of(params: Any) -> dict[str, str] | None:
     """The tags that a call gives to what it creates; None where it gives none."""
     if not isinstance(params, dict):
         return None
-    for key, value in params.items():
-        if key in ("Tags", "tags", "AddTags"):
-            return _as_dict(value)
-        if key == "TagSpecifications" and value:
-            return _as_dict(value[0].get("Tags"))
-        if key in ("DistributionConfigWithTags", "CreateBucketConfiguration", "Tagging") and (found := tags_of(value)):
-            return found
-        if key == "Items" and isinstance(value, list) and value and "Key" in value[0]:
-            return _as_dict(value)
-        if key == "TagSet":
-            return _as_dict(value)
-    return None
+    for key in ("Tags", "tags", "AddTags", "TagSet", "Items"):
+        if key in params and (key != "Items" or "Key" in str(params[key])):
+            return _as_dict(params[key])
+    if params.get("TagSpecifications"):
+        return _as_dict(params["TagSpecifications"][0].get("Tags"))
+    return next((found for key in HOLDERS if (found := tags_of(params.get(key))) is not None), None)
 
 
 def _as_dict(tags: Any) -> dict[str, str]:
     if isinstance(tags, dict):
         return tags if "Items" not in tags else _as_dict(tags["Items"])
     return {
-        str(tag.get("Key", tag.get("TagKey", tag.get("key")))): str(tag.get("Value", tag.get("TagValue", tag.get("value", ""))))
+        str(tag.get("Key", tag.get("TagKey", tag.get("key")))): str(
+            tag.get("Value", tag.get("TagValue", tag.get("value", "")))
+        )
         for tag in tags or []
         if isinstance(tag, dict)
     }

@@ -32,7 +32,19 @@ FILES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 BESIDE_PLAN = ("converge", "destroy")  # these are attached together with plan.json
-ENDS = ("Abort", "Delete", "Deregister", "Detach", "Disable", "Disassociate", "Release", "Remove", "Revoke", "Unsubscribe", "Untag")
+ENDS = (
+    "Abort",
+    "Delete",
+    "Deregister",
+    "Detach",
+    "Disable",
+    "Disassociate",
+    "Release",
+    "Remove",
+    "Revoke",
+    "Unsubscribe",
+    "Untag",
+)
 LOCKING = {"ssm:PutParameter", "ssm:DeleteParameters", "ssm:AddTagsToResource"}
 
 Statement = dict[str, Any]
@@ -51,7 +63,9 @@ def needed(kind: str) -> set[str]:
         service, operation = line.rstrip("+").split()
         found.update(actions(service, operation, line.endswith("+")))
     for service, operation in code.operations(*FILES[kind]):
-        found.update(actions(service, operation, "Create" in operation or operation in ("PutMetricAlarm", "PutCompositeAlarm")))
+        found.update(
+            actions(service, operation, "Create" in operation or operation in ("PutMetricAlarm", "PutCompositeAlarm"))
+        )
     if kind == "plan":
         return {action for action in found if reads(action)}
     if kind == "destroy":
@@ -71,7 +85,9 @@ def statements(kind: str) -> list[Statement]:
         for reach in reaches(action):
             joined[reach.condition].update(reach.resources)
         for condition, resources in joined.items():
-            if condition == "owned":  # on what carries the tag a service's actions may share their resources: nothing is won by it
+            if (
+                condition == "owned"
+            ):  # on what carries the tag a service's actions may share their resources: nothing is won by it
                 owned[action.partition(":")[0]][0].add(action)
                 owned[action.partition(":")[0]][1].update(resources)
             else:
@@ -127,7 +143,11 @@ def document(found: list[Statement]) -> dict[str, Any]:
 
 def size(found: list[Statement]) -> int:
     """The characters that AWS counts, with the longest name a stack may have and a real account filled in."""
-    return len(fill(json.dumps(document(found), separators=(",", ":")), stack="s" * 20, account="1" * 12, partition="aws-us-gov"))
+    return len(
+        fill(
+            json.dumps(document(found), separators=(",", ":")), stack="s" * 20, account="1" * 12, partition="aws-us-gov"
+        )
+    )
 
 
 def fill(text: str, stack: str, account: str, region: str = "*", partition: str = "aws") -> str:

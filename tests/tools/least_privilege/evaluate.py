@@ -74,7 +74,13 @@ class Verdict:
         return f"{self.call}: {self.action} on {self.resource or 'anything'}"
 
 
-def outside(calls: Iterable[Call], policies: Iterable[Mapping[str, Any]], tags: Tags, stack: str = "demo", account: str = "1" * 12) -> list[str]:
+def outside(
+    calls: Iterable[Call],
+    policies: Iterable[Mapping[str, Any]],
+    tags: Tags,
+    stack: str = "demo",
+    account: str = "1" * 12,
+) -> list[str]:
     """Every call that the policies together do not allow, once."""
     statements = [statement for policy in policies for statement in policy["Statement"]]
     return sorted({str(verdict) for call in calls for verdict in _denied(call, statements, tags, stack, account)})
@@ -92,7 +98,12 @@ def _denied(call: Call, statements: list[Mapping[str, Any]], tags: Tags, stack: 
 
 
 def _allows(
-    statement: Mapping[str, Any], arn: str, tags: Mapping[str, str] | None, given: Mapping[str, str] | None, action: str, call: Call
+    statement: Mapping[str, Any],
+    arn: str,
+    tags: Mapping[str, str] | None,
+    given: Mapping[str, str] | None,
+    action: str,
+    call: Call,
 ) -> bool:
     if arn and not any(fnmatchcase(arn, pattern) for pattern in _list(statement["Resource"])):
         return False
@@ -120,41 +131,33 @@ def arns(call: Call, stack: str, account: str) -> Iterator[str]:
     """The resources that a call names, as far as its parameters tell."""
     service, operation, region = call["service"], call["operation"], call["region"]
     for key, value in _texts(call["params"]):
-        form = NAMED.get(f"{service} {operation} {key}") or NAMED.get(f"{service} {key}")
         if value.startswith("arn:"):
             yield value.removesuffix(":*")
-        elif form and value and (service != "kms" or "/" not in value or key == "AliasName"):
-            place, _colon, rest = form.partition(":")
-            rest = rest.replace("R:", f"{region}:", 1).replace("A:", f"{account}:", 1).replace("/S/R/", f"/{stack}/{region}/")
-            yield f"arn:aws:{place}:{rest.format(value)}"
         elif service == "ec2" and (found := EC2_ID.match(value)) and found.group(1) in EC2_KINDS:
             yield f"arn:aws:ec2:{region}:{account}:{EC2_KINDS[found.group(1)]}/{value}"
+        elif form := NAMED.get(f"{service} {operation} {key}") or NAMED.get(f"{service} {key}"):
+            owner = "" if value.startswith("/aws/service/") else account  # AWS's own parameters are of no account
+            rest = form.replace(":R:", f":{region}:", 1).replace(":A:", f":{owner}:", 1)
+            if service != "kms" or key == "AliasName" or not value.startswith("alias/"):
+                yield f"arn:aws:{rest.replace('/S/R/', f'/{stack}/{region}/').format(value)}"
 
 
-def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, part in value.items():
-            if name not in ("Tags", "tags", "TagSpecifications", "Filters", "Filter"):
-                yield from _texts(part, str(name))
-    elif isinstance(value, list):
-        for part in value:
-            yield from _texts(part, key)
-    elif isinstance(value, str) and not value.lstrip().startswith("{"):
-        yield key, value
+def _texts(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every text of a call; the name of a parameter is told only for those at the top, where it means the call's own resource."""
+    for name, value in params.items():
+        if name not in ("Tags", "tags", "TagSpecifications", "Filters", "Filter"):
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str):
+                    yield from [] if text.lstrip().startswith("{") else [(name, text)]  # a document speaks of others
+                elif isinstance(text, dict):
+                    yield from (("", inner) for _key, inner in _texts(text))
 
 
 @cache
 def _forms(action: str) -> tuple[re.Pattern[str], ...]:
     service = action.partition(":")[0]
     texts = [str(DATA.resources.get_resource_type_details(service, kind["name"])["arn"]) for kind in kinds_of(action)]
-    # Parts of the head are one word; what comes after may hold anything.
-    return tuple(
-        re.compile("".join(part if part.startswith(".") else re.escape(part) for part in _loose(text))) for text in texts
-    )
-
-
-def _loose(text: str) -> list[str]:
-    return [piece for part in re.split(r"\$\{[^}]*\}", text) for piece in (part, ".*")][:-1] + ([".*"] if text.endswith("}") else [])
+    return tuple(re.compile(".*".join(re.escape(part) for part in re.split(r"\$\{[^}]*\}", text))) for text in texts)
 
 
 def about(action: str, arn: str) -> bool:

@@ -27,13 +27,13 @@ WHOLE: Runs = [
     ("destroy", ("playbooks/destroy.yml", *DESTROY)),
     ("destroy", ("playbooks/force_unlock.yml", "-e", "confirm=demo")),
 ]
-TIERS = ("--limit", "us-east-1", "--tags", "assets,network,storage_cache,database,lb,compute_asg")
+TIERS = ("--limit", "us-east-1,global_tiers", "--tags", "dns,assets,network,storage_cache,database,lb,compute_asg")
 LIVING: Runs = [
-    ("converge", ("site.yml", *TIERS)),
+    ("converge", ("site.yml", *TIERS, "-e", "compute_asg_release=A")),
     ("drill", ("playbooks/drill_rds_failover.yml",)),
-    ("drill", ("playbooks/drill_az_isolation.yml",)),
-    ("deploy", ("playbooks/deploy.yml", "-e", "release=B")),
-    ("deploy", ("playbooks/rollback.yml",)),
+    ("drill", ("playbooks/drill_az_isolation.yml", "-e", '{"drill_hold": 5, "drill_timeout": 60}')),
+    ("deploy", ("playbooks/deploy.yml", "--limit", "us-east-1", "-e", "release=B")),
+    ("deploy", ("playbooks/rollback.yml", "--limit", "us-east-1")),
 ]
 
 
@@ -45,8 +45,8 @@ def line(call: Call) -> str:
 def record(folder: Path) -> dict[str, list[Call]]:
     """Every call of every kind of run."""
     from data_plane import DataPlane
-    from playbooks import Playbooks
 
+    from playbooks import Playbooks
     from webstack_lab.testing import Lab
 
     found: dict[str, list[Call]] = {}
@@ -66,13 +66,17 @@ def _play(runs: Runs, playbooks: Any, calls: Callable[[], list[Call]], found: di
         played = playbooks.play(playbook, *arguments)
         made = calls()[before:]
         found.setdefault(kind, []).extend(made)
-        print(f"{kind}: {playbook} ended with {played.code} after {len(made)} calls {played.failures or ''}", flush=True)
+        print(
+            f"{kind}: {playbook} ended with {played.code} after {len(made)} calls {played.failures or ''}", flush=True
+        )
 
 
 def summary(found: dict[str, Iterable[Call]]) -> str:
     """What recorded.yml holds."""
     kinds = {kind: sorted({line(call) for call in calls}) for kind, calls in sorted(found.items())}
-    head = "---\n# Written by `make policies RECORD=yes`: the calls that each kind of run was seen to make; + with tags.\n"
+    head = (
+        "---\n# Written by `make policies RECORD=yes`: the calls that each kind of run was seen to make; + with tags.\n"
+    )
     return head + yaml.safe_dump(kinds, sort_keys=False, width=120)
 
 

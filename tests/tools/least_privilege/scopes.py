@@ -36,6 +36,7 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "listener/app": ("listener/app/STACK-*",),
         "listener/net": ("listener/net/STACK-*",),
         "listener-rule/app": ("listener-rule/app/STACK-*",),
+        "listener-rule/net": ("listener-rule/net/STACK-*",),
         "targetgroup": ("targetgroup/STACK-*",),
     },
     "iam": {"role": ("role/webstack/STACK/*",), "instance-profile": ("instance-profile/webstack/STACK/*",)},
@@ -83,12 +84,20 @@ IDS: dict[str, tuple[str, ...]] = {
     "shield": ("protection",),
 }  # fmt: skip
 # Types for which the published data name only those of the older load balancers.
-KINDS_OF = {
-    f"elasticloadbalancing:{name}": ("loadbalancer/app/", "loadbalancer/net/")
-    for name in ("CreateLoadBalancer", "DeleteLoadBalancer", "ModifyLoadBalancerAttributes", "SetIpAddressType", "SetSubnets")
-} | {
-    f"elasticloadbalancing:{name}": tuple(NAMES["elasticloadbalancing"]) for name in ("AddTags", "RemoveTags")
-} | {"elasticloadbalancing:SetWebACL": ("loadbalancer/app/",)}
+KINDS_OF = (
+    {
+        f"elasticloadbalancing:{name}": ("loadbalancer/app/", "loadbalancer/net/")
+        for name in (
+            "CreateLoadBalancer",
+            "DeleteLoadBalancer",
+            "ModifyLoadBalancerAttributes",
+            "SetIpAddressType",
+            "SetSubnets",
+        )
+    }
+    | {f"elasticloadbalancing:{name}": tuple(NAMES["elasticloadbalancing"]) for name in ("AddTags", "RemoveTags")}
+    | {"elasticloadbalancing:SetWebAcl": ("loadbalancer/app/",)}
+)
 # The tag is no condition on these: AWS does not know it there, or members that belong to AWS are handed over, or it may not be there yet.
 UNTAGGED = frozenset({
     ("cloudwatch", "dashboard"), ("ec2", "security-group-rule"), ("elasticache", "parametergroup"), ("iam", "instance-profile"),
@@ -96,6 +105,9 @@ UNTAGGED = frozenset({
 })  # fmt: skip
 # These make what is not there, under a name: no tag is there to be asked for.
 MAKERS = frozenset({"cloudwatch:PutMetricAlarm", "cloudwatch:PutCompositeAlarm"})
+UNBORN = frozenset(
+    {"cloudfront:CreateFunction"}
+)  # they could give tags, and the collection gives none: AWS lists no function by tag
 BEARERS = frozenset({"ec2:AllocateAddress", "acm:RequestCertificate"})  # they create, and are not called so
 ELSEWHERE = frozenset({"ec2:CreateTags", "ec2:RunInstances", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
                        "iam:AttachRolePolicy", "iam:DetachRolePolicy"})  # fmt: skip # extra.yml has them, with conditions of their own
@@ -154,9 +166,11 @@ def reaches(action: str) -> list[Reach]:
     service = action.partition(":")[0]
     found, kinds = details(action) or {}, kinds_of(action)
     if not kinds and found["resourceTypes"]:
-        raise LookupError(f"{action}: none of its types is in NAMES or IDS: {[kind['name'] for kind in found['resourceTypes']]}")
+        raise LookupError(
+            f"{action}: none of its types is in NAMES or IDS: {[kind['name'] for kind in found['resourceTypes']]}"
+        )
     if not kinds:
-        born = has_tag(found.get("conditionKeys", []), "Request") and not reads(action)
+        born = has_tag(found.get("conditionKeys", []), "Request") and not reads(action) and action not in UNBORN
         return [Reach(action, ("*",), "born" if born else "")]
     if reads(action):
         named = all(kind["name"] in NAMES.get(service, {}) for kind in kinds)
@@ -173,7 +187,9 @@ def _writes(action: str, service: str, kind: dict[str, Any], kinds: list[dict[st
     if TAGGER.match(action):
         # A type with names is limited by them. Others may be given the tag, as at their birth, or be ours already.
         yield from [Reach(action, where)] if named else [Reach(action, where, "born"), Reach(action, where, "owned")]
-    elif ("Create" in action or action in BEARERS) and (has_tag(own, "Request") or (has_tag(keys, "Request") and not per_kind)):
+    elif ("Create" in action or action in BEARERS) and (
+        has_tag(own, "Request") or (has_tag(keys, "Request") and not per_kind)
+    ):
         yield Reach(action, where, "born")
     else:
         yield Reach(action, where, "owned" if tagged and (kind.get("required") or not named) else "")

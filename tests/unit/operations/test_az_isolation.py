@@ -195,7 +195,7 @@ WORDS = {
     "load_balancer": "shop-alb in subnet-a",
     "data_stores": "shop-db",
     "network_acls": "acl-left of run az-isolation-20250101T000000-0000. Run playbooks/undo.yml",
-    "rights": "ReplaceNetworkAclAssociation",
+    "rights": "replace_network_acl_association",
     "alarms": "shop-5xx",
     "instance_refresh": "r-1",
 }
@@ -285,7 +285,7 @@ def on_the_lab(lab: Any, folder: Path) -> tuple[ZoneIsolation, Scene, dict[str, 
     drill = drill_on(good(), zone="us-east-1a", subnet_ids=subnets)
     drill.clients = clients_of(lab.url)
     drill.terms.region = "us-east-1"
-    drill.web = SimpleNamespace(read=lambda: [])  # type: ignore[assignment]
+    drill.web = SimpleNamespace(read=list)  # type: ignore[assignment]
     operation = RecordingOperation(folder, drill.clients)
     return drill, Scene(operation), drill.target(), client  # type: ignore[arg-type]
 
@@ -377,9 +377,7 @@ def test_measures_count_from_the_right_moments(tmp_path: Path) -> None:
     assert measured["longest_outage"] == pytest.approx(0.5)
     assert measured["failed_requests"] == 5.0
     assert measured["failed_ratio"] == pytest.approx(5 / 115)
-    never = looking_back(tmp_path, "." * 20 + "x" * 100)[0].measures(
-        looking_back(tmp_path, "." * 20 + "x" * 100)[1]
-    )
+    never = looking_back(tmp_path, "." * 20 + "x" * 100)[0].measures(looking_back(tmp_path, "." * 20 + "x" * 100)[1])
     assert never["rto_service"] is None and never["rto_redundancy"] is None
 
 

@@ -138,7 +138,7 @@ def forbidden(connection: socket.socket, _number: int) -> None:
     ],
 )
 def test_names_the_way_in_which_an_answer_fails(handler: object, error: str) -> None:
-    with Server(handler) as server:  # type: ignore[arg-type]
+    with Server(handler) as server:
         sample = probe_once(ProbeSpec("web", "http", url=server.url, timeout=0.4))
     assert not sample["ok"]
     assert sample["error"] == error

@@ -279,7 +279,8 @@ def test_a_run_that_was_cut_off_is_inconclusive_with_what_is_known(tmp_path: Pat
 def test_what_was_not_measured_is_not_called_unmet_unless_that_is_why_the_run_failed(tmp_path: Path) -> None:
     expectation = {"name": "rto_service", "unit": "s", "expected": 30, "measured": None, "ok": False}
     report = {"kind": "rds_failover", "started": START, "ended": START + 60, "expectations": [expectation]}
-    page, _figures = written(tmp_path / "blind", report | {"verdict": "inconclusive"}, [])
+    page, _figures = written(tmp_path / "blind", report | {"verdict": "inconclusive", "reason": "Too late."}, [])
+    assert "Why inconclusive:  Too late." in page.text["verdict"]
     assert "? not measured" in page.text["verdict"] and "✗" not in page.text["verdict"]
     page, _figures = written(tmp_path / "hung", report | {"verdict": "fail"}, [])
     assert "✗ never" in page.text["verdict"]
