@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
@@ -117,8 +118,25 @@ def run_tier(tier: Tier) -> None:
     converge(module, lambda: [(tier, {key: module.params[key] for key in tier.arguments})])
 
 
+class TiersModule(AnsibleModule):  # type: ignore[misc]
+    """Ansible looks for secrets among a module's own options, and not among those of tiers inside one of them: it is told of these,
+    before it writes its first line to the system's log."""
+
+    tiers: Mapping[str, Tier] = {}
+
+    def _log_invocation(self) -> None:
+        asked = self.params["tiers"]
+        given = [(tier, asked[name]) for name, tier in self.tiers.items() if isinstance(asked.get(name), dict)]
+        for tier, values in given:
+            secret = [values.get(key) for key, facts in tier.arguments.items() if facts.get("no_log")]
+            self.no_log_values.update(str(value) for value in secret if value)
+        super()._log_invocation()
+
+
 def run_stack(tiers: Mapping[str, Tier]) -> None:
     """The body of the module that runs several tiers as one graph."""
+    TiersModule.tiers = tiers
+    AnsibleAWSModule.default_settings["module_class"] = TiersModule  # it asks no other place for the class to use
     module = AnsibleAWSModule(
         argument_spec={"tiers": {"type": "dict", "required": True}, **SHARED}, supports_check_mode=True
     )

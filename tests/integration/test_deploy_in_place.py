@@ -23,6 +23,8 @@ from webstack_lab.dataplane.network import real_port
 from webstack_lab.services.passing import Pace
 from webstack_lab.testing import Lab
 
+pytestmark = pytest.mark.measured  # it counts seconds and requests, so nothing else may run beside it
+
 REGION, GROUP = "us-east-1", "demo-web"
 ZONES = [f"{REGION}{letter}" for letter in "abc"]
 PACE = 0.02  # seconds here for one of AWS
@@ -174,8 +176,8 @@ def passed(played: Played, report: dict[str, Any]) -> None:
 
 def test_a_deployment_killed_halfway_puts_its_host_back_and_is_finished_by_the_next_run(shop: Shop) -> None:
     first = shop.playbooks.start(*shop.command("B"))
-    until(lambda: sum(name == "B" for name in shop.running().values()) == 2, 60)
-    until(lambda: len(shop.healthy()) == 5, 30)
+    until(lambda: sum(name == "B" for name in shop.running().values()) == 2, 240)
+    until(lambda: len(shop.healthy()) == 5, 60)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     until(lambda: shop.owner() is None, PUT_BACK)

@@ -16,6 +16,8 @@ from webstack_lab.dataplane.network import real_port
 from webstack_lab.services.passing import Pace
 from webstack_lab.testing import Lab
 
+pytestmark = pytest.mark.measured  # it counts seconds and requests, so nothing else may run beside it
+
 REGION = "us-east-1"
 ZONES = [f"{REGION}{letter}" for letter in "abc"]
 PACE = 0.02  # seconds here for one of AWS

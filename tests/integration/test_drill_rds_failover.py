@@ -12,6 +12,8 @@ from data_plane import DataPlane
 from playbooks import extra
 from webstack_lab.state import ask
 
+pytestmark = pytest.mark.measured  # it counts seconds and requests, so nothing else may run beside it
+
 PLAYBOOK = "playbooks/drill_rds_failover.yml"
 DRILL = "Fail over, and measure"
 TIERS = "assets,network,storage_cache,database"

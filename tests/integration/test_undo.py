@@ -26,6 +26,8 @@ from ansible_collections.webstack.aws.plugins.module_utils.operations.undo impor
 from playbooks import ROOT, Playbooks, extra
 from webstack_lab.state import ask
 
+pytestmark = pytest.mark.measured  # it counts seconds and requests, so nothing else may run beside it
+
 REGION = "us-east-1"
 ZONE, *OTHERS = ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"]
 PORT = 8000
@@ -318,7 +320,7 @@ def reach(world: World, proxy: HoldingProxy, moment: str, started: Callable[...,
         hold.wait()
     assert process.poll() is None
     assert len(world.replacements()) == MOMENTS[moment][1]
-    return process  # type: ignore[no-any-return]
+    return process
 
 
 def prove_undone(world: World, proxy: HoldingProxy, signalled: float, cut: int) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .drill import Drill, Terms, conduct, plan
+from .drill import Drill, Terms, plan
+from .drill_course import conduct
 from .probe_specs import ProbeSpec
 
 DRILL_ARGUMENTS: dict[str, Any] = {

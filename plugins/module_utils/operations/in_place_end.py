@@ -7,7 +7,7 @@ from typing import Any
 
 from ..resources.ec2_launch import RELEASE_TAG
 from . import measure
-from .drill import undone
+from .drill_course import undone
 from .in_place_course import DONE, POINTER, Course
 from .judging import judge, verdict_of
 from .launch_versions import described_group

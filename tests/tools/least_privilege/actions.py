@@ -42,6 +42,7 @@ ALONG: dict[str, tuple[str, ...]] = {
     "ec2:DeleteFlowLogs": ("logs:DeleteLogDelivery",),
     "elasticfilesystem:CreateMountTarget": ("ec2:CreateNetworkInterface",),
     "elasticfilesystem:DeleteMountTarget": ("ec2:DeleteNetworkInterface",),
+    "iam:AddRoleToInstanceProfile": ("iam:PassRole",),
     "s3:CreateBucket": ("s3:PutBucketOwnershipControls",),
     "s3:DeleteObject": ("s3:DeleteObjectVersion",),
     "wafv2:AssociateWebACL": ("elasticloadbalancing:SetWebAcl",),

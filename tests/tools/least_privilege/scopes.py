@@ -110,7 +110,7 @@ UNBORN = frozenset(
 )  # they could give tags, and the collection gives none: AWS lists no function by tag
 BEARERS = frozenset({"ec2:AllocateAddress", "acm:RequestCertificate"})  # they create, and are not called so
 ELSEWHERE = frozenset({"ec2:CreateTags", "ec2:RunInstances", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
-                       "iam:AttachRolePolicy", "iam:DetachRolePolicy"})  # fmt: skip # extra.yml has them, with conditions of their own
+                       "iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:PassRole"})  # fmt: skip # extra.yml has them, with conditions of their own
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,12 @@ from ansible_collections.webstack.aws.plugins.module_utils.engine.errors import 
 from ansible_collections.webstack.aws.plugins.module_utils.engine.sdk import Clients
 from ansible_collections.webstack.aws.plugins.module_utils.engine.tier import Tier
 from ansible_collections.webstack.aws.plugins.module_utils.module import validate
-from ansible_collections.webstack.aws.plugins.module_utils.operations import drill, instance_refresh, refresh_plan
+from ansible_collections.webstack.aws.plugins.module_utils.operations import (
+    drill,
+    drill_course,
+    instance_refresh,
+    refresh_plan,
+)
 from ansible_collections.webstack.aws.plugins.module_utils.operations.deploy_options import (
     DEPLOY_ARGUMENTS,
     wish_of,
@@ -59,7 +64,7 @@ def deploy(options: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     instance_refresh.POLL = 0.1
-    drill.SETTLE = 0.1
+    drill_course.SETTLE = 0.1
     try:
         found = deploy(json.loads(sys.argv[1]))
     except (OperationError, OptionError) as error:

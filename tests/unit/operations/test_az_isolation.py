@@ -127,7 +127,7 @@ def drill_on(answers: dict[str, dict[str, Any]], **cut: Any) -> ZoneIsolation:
         "target_groups": ["shop-web"],
         "least_remaining": 0.5,
     }
-    return ZoneIsolation(FakeClients(answers), terms, Cut(**{**chosen, **cut}))  # type: ignore[arg-type]
+    return ZoneIsolation(FakeClients(answers), terms, Cut(**{**chosen, **cut}))
 
 
 def failing(answers: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -140,7 +140,7 @@ def test_every_precondition_holds_in_a_good_account_and_nothing_is_written() -> 
     assert failing(answers) == {}
     drill = drill_on(answers)
     drill.preconditions(drill.target())
-    calls = drill.clients.calls  # type: ignore[attr-defined]
+    calls = drill.clients.calls
     writes = [call for call in calls if not call[1].startswith("describe_")]
     assert writes and all(params["DryRun"] is True for _service, _method, params in writes)
 
@@ -285,9 +285,9 @@ def on_the_lab(lab: Any, folder: Path) -> tuple[ZoneIsolation, Scene, dict[str, 
     drill = drill_on(good(), zone="us-east-1a", subnet_ids=subnets)
     drill.clients = clients_of(lab.url)
     drill.terms.region = "us-east-1"
-    drill.web = SimpleNamespace(read=list)  # type: ignore[assignment]
+    drill.web = SimpleNamespace(read=list)
     operation = RecordingOperation(folder, drill.clients)
-    return drill, Scene(operation), drill.target(), client  # type: ignore[arg-type]
+    return drill, Scene(operation), drill.target(), client
 
 
 def test_every_undo_is_promised_before_the_network_acl_is_made_and_the_deletion_is_kept_last(
@@ -348,7 +348,7 @@ def test_one_undo_that_fails_does_not_hold_up_the_others(lab: Any, tmp_path: Pat
 def looking_back(tmp_path: Path, pattern: str, **fields: Any) -> tuple[ZoneIsolation, Scene]:
     """A drill whose fault was at second 1001, held until 1011, undone at 1012."""
     drill = drill_on(good())
-    scene = Scene(RecordingOperation(tmp_path, None), injected=1001.0)  # type: ignore[arg-type]
+    scene = Scene(RecordingOperation(tmp_path, None), injected=1001.0)
     scene.samples = make_samples(pattern, **fields)
     drill.acknowledged = 1001.0
     drill.isolated = {"i-a1"}

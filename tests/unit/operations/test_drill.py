@@ -13,7 +13,7 @@ from fake_clients import FakeClients, aws_error
 from probe_world import make_samples
 
 from ansible_collections.webstack.aws.plugins.module_utils.engine.errors import OptionError
-from ansible_collections.webstack.aws.plugins.module_utils.operations import aborting, drill
+from ansible_collections.webstack.aws.plugins.module_utils.operations import aborting, drill, drill_course
 from ansible_collections.webstack.aws.plugins.module_utils.operations.aborting import HaltSwitch, outage_now
 from ansible_collections.webstack.aws.plugins.module_utils.operations.drill import (
     CONFIRMED_FOR,
@@ -54,7 +54,7 @@ class Rehearsal(Drill):
             "stable": 0.1,
             "timeout": 5.0,
         }
-        super().__init__(FakeClients(dict(answers or NO_HALT)), Terms(**{**given, **terms}))  # type: ignore[arg-type]
+        super().__init__(FakeClients(dict(answers or NO_HALT)), Terms(**{**given, **terms}))
         self.deeds: list[str] = []
         self.now = dict(TARGET)
         self.whole_after = 0
@@ -116,13 +116,13 @@ class Samples(list[Any]):
 
 
 def scene_with(samples: Any = None) -> Scene:
-    scene = Scene(QuietOperation())  # type: ignore[arg-type]
+    scene = Scene(QuietOperation())
     scene.samples = Samples() if samples is None else samples
     return scene
 
 
 def course(rehearsal: Rehearsal, scene: Scene) -> str | None:
-    return drill._course(rehearsal, scene, TARGET)
+    return drill_course._course(rehearsal, scene, TARGET)
 
 
 # Before the fault.
@@ -220,14 +220,14 @@ def test_a_drill_in_which_all_is_well_is_watched_to_its_end() -> None:
 def test_when_nothing_is_good_any_more_the_fault_is_taken_back_within_a_second_and_the_verdict_is_fail() -> None:
     rehearsal, samples = Rehearsal(abort_after=0.5, timeout=3.0), Samples()
     scene = scene_with(samples)
-    rehearsal.inject = lambda scene, target: setattr(samples, "ok", False)  # type: ignore[method-assign]
+    rehearsal.inject = lambda scene, target: setattr(samples, "ok", False)
     undone: list[float] = []
-    rehearsal.undo = lambda scene: undone.append(time.time())  # type: ignore[method-assign]
-    rehearsal.watch = lambda scene, target: bool(undone)  # type: ignore[method-assign]
+    rehearsal.undo = lambda scene: undone.append(time.time())
+    rehearsal.watch = lambda scene, target: bool(undone)
     assert course(rehearsal, scene) is None
     assert scene.injected and undone and undone[0] - scene.injected < 0.5 + 1.0
     assert "nothing good for more than 0.5 s" in (scene.broken or "")
-    assert ("abort", "web") in scene.operation.records  # type: ignore[attr-defined]
+    assert ("abort", "web") in scene.operation.records
 
 
 def test_what_cannot_be_undone_is_not_ended_by_an_outage() -> None:
@@ -235,7 +235,7 @@ def test_what_cannot_be_undone_is_not_ended_by_an_outage() -> None:
     rehearsal.abortable = False
     scene = scene_with(make_samples("xxxx"))
     scene.injected = 1000.0
-    drill._end_outage(rehearsal, scene)
+    drill_course._end_outage(rehearsal, scene)
     assert scene.broken is None and rehearsal.deeds == []
 
 
@@ -249,9 +249,9 @@ def test_an_outage_is_measured_from_the_first_failure_after_the_last_good_sample
 def test_the_switch_stops_a_drill_that_can_be_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aborting, "HALT_EVERY", 0.05)
     rehearsal, scene = Rehearsal(), scene_with()
-    rehearsal.inject = lambda scene, target: rehearsal.clients.answers.update(HALT)  # type: ignore[attr-defined,method-assign]
+    rehearsal.inject = lambda scene, target: rehearsal.clients.answers.update(HALT)
     assert "incident 4711" in (course(rehearsal, scene) or "")
-    assert ("abort", "") in scene.operation.records  # type: ignore[attr-defined]
+    assert ("abort", "") in scene.operation.records
 
 
 def test_the_switch_stops_a_drill_before_its_fault() -> None:
@@ -269,7 +269,7 @@ def test_the_switch_does_not_pretend_to_call_back_what_cannot_be() -> None:
     rehearsal, scene = Rehearsal(HALT), scene_with()
     rehearsal.abortable = False
     switch = HaltSwitch(rehearsal.clients, "shop", "us-east-1")
-    assert drill._halt(rehearsal, scene, switch) is None and drill._halt(rehearsal, scene, switch) is None
+    assert drill_course._halt(rehearsal, scene, switch) is None and drill_course._halt(rehearsal, scene, switch) is None
     assert len(scene.findings) == 1 and "cannot be called back" in scene.findings[0]
 
 
@@ -279,7 +279,7 @@ def test_the_switch_is_asked_for_every_five_seconds_and_what_is_secret_is_not_sh
     clients = FakeClients({"ssm": {"get_parameter": {"Parameter": {"Type": "SecureString", "Value": "canary"}}}})
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr(aborting, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    switch = HaltSwitch(clients, "shop", "us-east-1")  # type: ignore[arg-type]
+    switch = HaltSwitch(clients, "shop", "us-east-1")
     said = [switch.reason() for _ in range(5)]
     assert len(clients.calls) == 1 and all(said) and "canary" not in str(said)
     clock.now += 5.0
@@ -289,7 +289,7 @@ def test_the_switch_is_asked_for_every_five_seconds_and_what_is_secret_is_not_sh
 
 def test_a_lost_lock_and_a_lost_keeper_end_a_drill() -> None:
     rehearsal, scene = Rehearsal(), scene_with()
-    rehearsal.inject = lambda one, target: setattr(one.operation, "reason", "the lock was taken away")  # type: ignore[method-assign]
+    rehearsal.inject = lambda one, target: setattr(one.operation, "reason", "the lock was taken away")
     assert course(rehearsal, scene) == "the lock was taken away"
 
 

@@ -23,6 +23,8 @@ from ansible_collections.webstack.aws.plugins.module_utils.operations.recovery i
 from ansible_collections.webstack.aws.plugins.module_utils.operations.undo import pending
 from ansible_collections.webstack.aws.plugins.module_utils.operations.writing import Writing, writers_file
 
+pytestmark = pytest.mark.measured  # it counts seconds and requests, so nothing else may run beside it
+
 HERE = Path(__file__).parent
 REGION = "us-east-1"
 SOON = 2.0  # seconds from a death to the undo, as promised

@@ -15,6 +15,8 @@ from ansible_collections.webstack.aws.plugins.module_utils.operations.probe_spec
 from ansible_collections.webstack.aws.plugins.module_utils.operations.prober import Prober
 from ansible_collections.webstack.aws.plugins.module_utils.operations.samples import Sample, read_samples
 
+pytestmark = pytest.mark.measured  # it counts seconds and requests, so nothing else may run beside it
+
 SERVERS = 20
 RATE = 20.0
 TIMEOUT = 1.0
