@@ -118,7 +118,7 @@ def run_tier(tier: Tier) -> None:
     converge(module, lambda: [(tier, {key: module.params[key] for key in tier.arguments})])
 
 
-class TiersModule(AnsibleModule):  # type: ignore[misc]
+class TiersModule(AnsibleModule):  # type: ignore[misc]  # ansible-core has no types
     """Ansible looks for secrets among a module's own options, and not among those of tiers inside one of them: it is told of these,
     before it writes its first line to the system's log."""
 

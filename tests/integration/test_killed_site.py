@@ -1,21 +1,24 @@
-"""site.yml is killed without warning, and the next site.yml ends where an undisturbed one ends.
+"""site.yml is killed, interrupted, or meets a bad day, and the stack ends where an undisturbed run ends.
 
 Ten kills at seeded calls; `make test` does the first of each kind, `make crash` does all.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from likeness import Likeness, difference, likeness
 
-from playbooks import Playbooks
+from playbooks import ROOT, Playbooks, extra
+from webstack_lab.profiles import read_profile
 from webstack_lab.testing import Lab
 
 ALL = bool(os.environ.get("WEBSTACK_ALL_KILLS"))
@@ -92,3 +95,47 @@ def test_a_killed_site_run_is_finished_by_the_next(
     running_lab.clear_calls()
     third = site.play("site.yml")
     assert third.code == 0 and third.changed == 0 and writes(running_lab) == 0
+
+
+def test_a_site_run_on_a_bad_day_ends_green(
+    site: Playbooks, running_lab: Lab, undisturbed: tuple[Likeness, int]
+) -> None:
+    """Throttled, failing and lost answers, at the real pace of the SDK's attempts, the lock's own calls included."""
+    running_lab.reset()
+    running_lab.app.unreliable.load(read_profile(ROOT / "lab" / "profiles" / "bad-day.yml"))
+    try:
+        played = site.play("site.yml")
+        struck = running_lab.app.unreliable.counts()
+    finally:
+        running_lab.app.unreliable.load(None)
+    assert played.code == 0, played.failures or played.output[-3000:]
+    assert struck["throttle"] > 50 and struck["server_error"] and struck["reset"]
+    assert difference(picture(running_lab), undisturbed[0]) == ""
+    running_lab.clear_calls()
+    again = site.play("site.yml")
+    assert again.code == 0 and again.changed == 0 and writes(running_lab) == 0
+
+
+def test_an_interrupted_site_run_finishes_what_is_under_way_and_leaves_its_report(
+    site: Playbooks, running_lab: Lab, tmp_path: Path
+) -> None:
+    running_lab.reset()
+    running_lab.clear_calls()
+    few = ("--limit", "us-east-1", *extra(webstack_tiers=["network"], network_flow_log_destination="cloudwatch"))
+    process = site.start("site.yml", *few, ANSIBLE_HOME=str(tmp_path))
+    while writes(running_lab) < 20 and process.poll() is None:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    deadline = time.monotonic() + QUIET
+    while not (reports := list((tmp_path / "webstack").glob("demo-us-east-1-*.json"))):
+        assert time.monotonic() < deadline, "the module left no report"
+        time.sleep(0.05)
+    time.sleep(0.5)
+    report = json.loads(reports[0].read_text())
+    assert report["msg"].startswith("Interrupted by SIGINT: nothing new was started")
+    assert report["changed"] and report["not_started"] and any(action["ok"] for action in report["actions"])
+    done = writes(running_lab)
+    time.sleep(1)
+    assert writes(running_lab) == done, "it went on"

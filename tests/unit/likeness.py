@@ -29,7 +29,7 @@ TOKEN = re.compile(
 # What differs from run to run and means nothing: times, addresses out of a subnet, hardware addresses.
 NOISE = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?"
-    r"|\d{4}-\d\d-\d\d-\d\d-\d\d(?:-\d\d)?"
+    r"|\d{4}-\d\d-\d\d-\d\d(?:-\d\d){0,2}"
     r"|\b\d{1,3}(?:\.\d{1,3}){3}\b(?!/)"
     r"|\bip-\d+-\d+-\d+-\d+\b"
     r"|\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b"

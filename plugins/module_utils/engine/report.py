@@ -54,8 +54,8 @@ def label(node: Node) -> str:
 def report_of(finish: Finish[Node], verbs: Mapping[Resource, str], done: Done, requests: Mapping[str, int]) -> Report:
     """What happened, out of how the walk ended and what the work noted down. A defect of ours is raised, not reported."""
     report = Report(stopped=finish.stopped, changed=bool(done.written))
-    begun = [node for node in finish.deferred if node[0] != "ready" and node[1] in done.written]
-    for node in [*finish.done, *finish.failed, *begun]:
+    half_done = [node for node in finish.deferred if node[0] != "ready" and node[1] in done.written]
+    for node in [*finish.done, *finish.failed, *half_done]:
         verb, resource = node
         number = requests.get(label(node), 0)
         if verb == "ready" and not number:

@@ -125,7 +125,9 @@ def test_a_denied_operation_names_what_would_allow_it_and_the_rest_is_finished(w
     assert "ReplicationGroup[demo-cache]" in rest and "CacheSubnetGroup[demo-cache]" not in rest
     planned = {step.resource.address for step in world.converger(list(REGIONAL)).plan(preview=True)}
     assert planned == set(answer["done"]) | rest | {error["address"]} and not set(answer["done"]) & rest
-    assert {"DBInstance[demo-db]", "AutoScalingGroup[demo-web]", "ElasticIp[demo-nat-us-east-1a]"} <= set(answer["done"])
+    assert {"DBInstance[demo-db]", "AutoScalingGroup[demo-web]", "ElasticIp[demo-nat-us-east-1a]"} <= set(
+        answer["done"]
+    )
 
 
 def test_a_wait_outlives_credentials_that_expire_and_connections_that_drop(world: World) -> None:

@@ -33,6 +33,8 @@ from webstack_lab.extend import stores
 from webstack_lab.services.autoscaling_instances import BOOT
 from webstack_lab.services.passing import Pace
 
+pytestmark = pytest.mark.measured  # it counts seconds and requests, so nothing else may run beside it
+
 HERE = Path(__file__).parent
 REGION, GROUP = "us-east-1", "demo-web"
 WRITES = ("CreateLaunchTemplateVersion", "StartInstanceRefresh", "RollbackInstanceRefresh", "ModifyLaunchTemplate")

@@ -110,7 +110,7 @@ def test_every_recorded_call_of_a_playbook_has_its_actions_in_the_policies(kind:
     names = {name for policy in shipped(kind) for one in policy["Statement"] for name in one["Action"]}
     lines = document.recorded()[kind]
     assert lines, f"{kind} was never recorded: make policies RECORD=yes"
-    needed = {name for line in lines for name in actions(*line.rstrip("+").split(), line.endswith("+"))}  # type: ignore[call-arg]
+    needed = {name for line in lines for name in actions(*line.rstrip("+").split(), line.endswith("+"))}
     assert needed - names == set()
 
 
@@ -147,7 +147,7 @@ def test_nothing_may_be_done_to_everything(runs: dict[str, Any]) -> None:
         for name in one["Action"]
         if not reads(name)
     }
-    known = {name for name in wide if details(name)["resourceTypes"]}  # type: ignore[index]
+    known = {name for name in wide if details(name)["resourceTypes"]}
     assert known == set()
 
 
