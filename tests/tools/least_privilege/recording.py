@@ -8,8 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from least_privilege.actions import tags_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -77,7 +75,8 @@ def summary(found: dict[str, Iterable[Call]]) -> str:
     head = (
         "---\n# Written by `make policies RECORD=yes`: the calls that each kind of run was seen to make; + with tags.\n"
     )
-    return head + yaml.safe_dump(kinds, sort_keys=False, width=120)
+    lines = [line for kind, calls in kinds.items() for line in (f"{kind}:", *(f"  - {call}" for call in calls))]
+    return head + "\n".join(lines) + "\n"
 
 
 def write(path: Path) -> None:

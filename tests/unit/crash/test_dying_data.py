@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from dying import World, told
-from reference import OPTIONS
+from rich import RICH
 
 TIERS = ["database", "storage_cache", "compute_asg"]
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_a_build_that_dies_at_any_call_is_finished_by_the_next_run(tier: str) -> None:
-    world = World(OPTIONS)
+def test_a_build_that_dies_at_any_call_is_finished_by_the_next_run(
+    tier: str, record_property: Callable[[str, object], None]
+) -> None:
+    world = World(RICH)
     world.prepare(tier)
     deaths = world.die_everywhere(tier, removal=False)
+    record_property("deaths", len(deaths))
     assert len([death for death in deaths if death.moment == "after"]) == world.number > 1
     assert not told(deaths), told(deaths)
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_a_removal_that_dies_at_any_call_is_finished_by_the_next_run(tier: str) -> None:
-    world = World(OPTIONS)
+def test_a_removal_that_dies_at_any_call_is_finished_by_the_next_run(
+    tier: str, record_property: Callable[[str, object], None]
+) -> None:
+    world = World(RICH)
     world.prepare(tier)
     before = world.picture()
     world.run(tier)
     deaths = world.die_everywhere(tier, removal=True)
+    record_property("deaths", len(deaths))
     assert len([death for death in deaths if death.moment == "after"]) == world.number > 0
     assert not told(deaths), told(deaths)
     assert world.picture() == before

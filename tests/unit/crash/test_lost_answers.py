@@ -8,14 +8,14 @@ from __future__ import annotations
 import pytest
 from dying import World
 from likeness import Likeness, difference
-from reference import OPTIONS
+from rich import RICH
 
 HOW = ["reset", "500", "503"]
 
 
-@pytest.mark.parametrize("tier", OPTIONS)
+@pytest.mark.parametrize("tier", RICH)
 def test_every_lost_answer_to_a_write_call_is_made_good(tier: str) -> None:
-    world = World(OPTIONS)
+    world = World(RICH)
     world.prepare(tier)
     empty = world.picture()
     undisturbed = world.elsewhere(lambda: {"report": world.run(tier).changed, "account": world.picture()})
