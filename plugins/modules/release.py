@@ -173,7 +173,7 @@ ARGUMENTS = {
     "health_url": {"type": "str"},
     "health_header": {"type": "str", "default": ""},
     "health_body": {"type": "str", "default": ""},
-    "health_passes": {"type": "int", "default": 3},
+    "health_passes": {"type": "int", "default": 3, "no_log": False},
     "health_interval": {"type": "float", "default": 1},
     "health_timeout": {"type": "float", "default": 60},
     "validate_certs": {"type": "bool", "default": True},

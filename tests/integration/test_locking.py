@@ -64,7 +64,7 @@ def finished(process: Any) -> Played:
 def test_of_two_runs_at_once_one_works_and_the_other_names_its_owner_before_its_first_write(
     site: Playbooks, few: tuple[str, ...], lab: Lab
 ) -> None:
-    processes = [site.start("site.yml", *few) for _ in range(2)]
+    processes = [site.start("site.yml", *few) for _run in range(2)]
     one, other = (finished(process) for process in processes)
     winner, loser = (one, other) if one.code == 0 else (other, one)
     assert winner.code == 0 and loser.code != 0

@@ -109,7 +109,8 @@ class AzReport(Drill):
         }
         course = sorted((times[name], name) for name in ("inject", *names) if name in times)
         phases = [
-            {"name": names.get(name, name), "start": before, "end": at} for (before, _), (at, name) in pairwise(course)
+            {"name": names.get(name, name), "start": before, "end": at}
+            for (before, _name), (at, name) in pairwise(course)
         ]
         copies = [
             {"copy": f"{self.cut.zone} before", "start": None, "end": times.get("inject")},

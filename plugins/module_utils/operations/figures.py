@@ -224,7 +224,7 @@ def colour(place: int) -> tuple[str, int]:
     return f"c{place % 8}", place % 5
 
 
-def bar(
+def stretch(
     axis: Axis, start: float, end: float, y: float, height: float, place: int, text: str, title: str = ""
 ) -> list[Child]:
     """A stretch of time in a row, with its name in it where there is room."""

@@ -14,12 +14,12 @@ from .figures import (
     Mark,
     Panel,
     Rows,
-    bar,
     box,
     colour,
     legend,
     plate,
     say,
+    stretch,
     svg,
     swatch,
 )
@@ -167,7 +167,7 @@ def copies(panel: Panel, redundancy: Sequence[Mapping[str, Any]]) -> None:
                 continue
             start, end = number(row.get("start")), number(row.get("end"))
             start = panel.axis.start if start is None else start
-            panel.add(bar(panel.axis, start, panel.axis.end if end is None else end, panel.y + 3, 16, place, name))
+            panel.add(stretch(panel.axis, start, panel.axis.end if end is None else end, panel.y + 3, 16, place, name))
         panel.y += 23
 
 
@@ -195,7 +195,7 @@ def _phase(panel: Panel, row: Mapping[str, Any], phases: Sequence[str]) -> None:
         return
     finish = panel.axis.end if end is None else end
     title = f"{row.get('host')}: {name}, {seconds(finish - start)}" + ("" if end is not None else ", never ended")
-    panel.add(bar(panel.axis, start, finish, panel.y + 3, 16, phases.index(name), name, title))
+    panel.add(stretch(panel.axis, start, finish, panel.y + 3, 16, phases.index(name), name, title))
 
 
 def phase_key(phases: Sequence[str]) -> Markup:

@@ -14,12 +14,12 @@ from .figures import (
     Axis,
     Mark,
     Panel,
-    bar,
     box,
     colour,
     legend,
     plate,
     say,
+    stretch,
     svg,
     swatch,
 )
@@ -246,7 +246,7 @@ def identity(panel: Panel, shots: Sequence[Shot], releases: Mapping[str, int]) -
         for start, end, release in _presence(axis, mine):
             number = releases[release] if release in releases else len(releases) + place
             title = f"{server} {release} answered from {clock(start)} to {clock(end)}"
-            panel.add(bar(axis, start, end, panel.y + 4, 16, number, release or zones, title))
+            panel.add(stretch(axis, start, end, panel.y + 4, 16, number, release or zones, title))
         panel.y += 25
 
 

@@ -86,7 +86,8 @@ class InstanceRefresh(RefreshPlan):
         status, percent = refresh["Status"], refresh.get("PercentageComplete", 0)
         stages = self.wish.preferences.checkpoint_percentages
         self._waves.look(now, group, health, 1 + sum(percent >= stage for stage in stages))
-        words = f"{status}, {percent} %" + (f": {reason}" if (reason := refresh.get("StatusReason")) else "")
+        reason = refresh.get("StatusReason")
+        words = f"{status}, {percent} %" + (f": {reason}" if reason else "")
         if words != self._status:
             self._status = words
             scene.event(LANE, now, f"refresh {words}", self._refresh_id)

@@ -39,6 +39,12 @@ AGAIN = (
 ORPHANS = 7200.0  # seconds that the lock is held for modules that go on writing without their playbook
 
 
+def _say(text: str) -> None:
+    """A line of keeper.log, which is this process's standard output."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 @dataclass
 class Duty:
     """What a keeper needs to know. The connection, with its credentials, stays in memory."""
@@ -184,7 +190,7 @@ class Keeper:
 
     def _abandon(self, reason: str) -> None:
         """What the run would have done, had it lived: end its work, undo, set the lock free."""
-        print(f"{reason}: cleaning up", flush=True)
+        _say(f"{reason}: cleaning up")
         for process in self._watched:
             if process.pid == self.duty.module_pid and not process.ended():
                 process.end(LAST_WORDS)
@@ -216,7 +222,8 @@ class Keeper:
             self._prober.stop()
         if release:
             self._await_writers()
-        assert self._heartbeat and self._lease
+        if self._heartbeat is None or self._lease is None:
+            raise RuntimeError("left before it was entered")
         self._heartbeat.stop()
         if release:
             with suppress(*SDK_ERRORS):  # then it expires by itself
@@ -234,10 +241,10 @@ class Keeper:
             for intent in left:
                 try:
                     carry_out(self.clients, self.journal, intent)
-                    print(f"undone: {intent.action} {intent.target}", flush=True)
+                    _say(f"undone: {intent.action} {intent.target}")
                 except Exception as error:
                     text = explain(error) if isinstance(error, SDK_ERRORS) else str(error) or type(error).__name__
-                    print(f"not undone: {intent.action} {intent.target}: {text}", flush=True)
+                    _say(f"not undone: {intent.action} {intent.target}: {text}")
                     with suppress(OSError):  # a full disk must not keep the fault in place
                         self.journal.append("note", intent.target, {"intent": intent.seq, "failed": text})
             if not (left := pending(self.journal.read().records)) or self._clock.now() > deadline:

@@ -6,6 +6,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import TypeAlias
 
 # Controls that no HTML or XML may hold, and those that turn the direction of what follows.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -19,7 +20,7 @@ class Markup(str):
     __slots__ = ()
 
 
-Child = str | int | float | None | Iterable["Child"]
+Child: TypeAlias = "str | int | float | Iterable[Child] | None"
 
 
 def clean(text: object) -> str:

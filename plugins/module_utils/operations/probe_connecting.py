@@ -80,7 +80,7 @@ class Workers:
     def close(self) -> None:
         """Let the threads end, those at work when they are done."""
         with self._lock:
-            for _ in range(self._made):
+            for _thread in range(self._made):
                 self._jobs.put(None)
             self._made = self._most  # nothing starts from now on
             self._free = 0

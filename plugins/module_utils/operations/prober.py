@@ -222,7 +222,7 @@ def probe_once(spec: ProbeSpec, *, run_id: str = "", passwords: Mapping[str, str
     return sample
 
 
-Networks = Sequence[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, str]]
+Networks = Sequence[tuple["ipaddress.IPv4Network | ipaddress.IPv6Network", str]]
 
 
 def _zone_of(address: str, zones: Networks) -> str | None:

@@ -11,7 +11,7 @@ from .samples import ProbeFault, Sample, new_sample
 from .sessions_mysql import MysqlSession
 from .sessions_postgresql import PostgresqlSession
 
-Row = tuple[str | None, ...]
+Row = tuple["str | None", ...]
 
 TABLE = "webstack_markers"
 CREATE = (

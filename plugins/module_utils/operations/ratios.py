@@ -20,7 +20,7 @@ def failure_bound(asked: int, failed: int, confidence: float = CONFIDENCE) -> fl
     if failed > MANY:
         return _wilson(asked, failed, confidence)
     low, high = failed / asked, 1.0
-    for _ in range(60):
+    for _step in range(60):
         middle = (low + high) / 2
         if _binomial_at_most(failed, asked, middle) > 1 - confidence:
             low = middle

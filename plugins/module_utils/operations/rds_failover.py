@@ -174,7 +174,8 @@ class DatabaseFailover(Drill):
             "stable": "stable",
         }
         phases = [
-            {"name": names.get(name, name), "start": before, "end": at} for (before, _), (at, name) in pairwise(known)
+            {"name": names.get(name, name), "start": before, "end": at}
+            for (before, _name), (at, name) in pairwise(known)
         ]
         began = min((scheduled(one) for one in scene.samples), default=marks.get("inject"))
         away = marks.get("first_failure")

@@ -35,13 +35,13 @@ def users(scene: Scene) -> Markup | None:
     if scene.whole is None or scene.primary is None:
         return None
     mine = scene.shots.by_probe[scene.primary]
-    caption = f"What users got, by the probe “{scene.primary}”; hatched: no answer; heavy line: {zero_name(scene)}."
+    caption = f"What users got, by the probe {scene.primary}; hatched: no answer; heavy line: {zero_name(scene)}."
     return tag("figure", drawn.users_view(scene.whole, mine, scene.marks), tag("figcaption", caption))
 
 
 def zero_name(scene: Scene) -> str:
     """What the clock counts from, in words."""
-    return next((f"“{label}”" for name, _at, label in scene.marks if name == "inject"), "the start")
+    return next((label for name, _at, label in scene.marks if name == "inject"), "the start")
 
 
 def timeline(scene: Scene) -> Markup:

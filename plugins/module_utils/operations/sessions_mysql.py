@@ -10,7 +10,7 @@ from .probe_connecting import Deadline, Resolver, Stopwatch, closed_while_idle, 
 from .probe_specs import ProbeSpec
 from .samples import ProbeFault
 
-Row = tuple[str | None, ...]
+Row = tuple["str | None", ...]
 
 # innodb_read_only tells an Aurora reader, whose read_only is off.
 IDENTITY = "SELECT @@global.read_only, @@innodb_read_only, @@hostname, @@port"

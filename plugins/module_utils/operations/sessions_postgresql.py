@@ -12,7 +12,7 @@ from .probe_connecting import Deadline, Resolver, Stopwatch, closed_while_idle, 
 from .probe_specs import ProbeSpec
 from .samples import ProbeFault
 
-Row = tuple[str | None, ...]
+Row = tuple["str | None", ...]
 
 IDENTITY = (
     "SELECT (pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on')::int, host(inet_server_addr()), "

@@ -97,7 +97,8 @@ class Writing:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        assert self._heartbeat and self._lease
+        if self._heartbeat is None or self._lease is None:
+            raise RuntimeError("left before it was entered")
         self._heartbeat.stop()
         if self._file is not None:
             os.close(self._file)
