@@ -169,13 +169,17 @@ class Function(Resource):
         client.publish_function(Name=self.name, IfMatch=answer["ETag"])
 
     def update(self, client: Any, change: dict[str, Any]) -> None:
+        """Change the development stage, unless an attempt whose answer was lost has done so, and publish it."""
         want = {**self.want(), **change}
-        etag = client.describe_function(Name=self.name, Stage="DEVELOPMENT")["ETag"]
-        config = {"Comment": want["comment"], "Runtime": want["runtime"]}
-        answer = client.update_function(
-            Name=self.name, IfMatch=etag, FunctionConfig=config, FunctionCode=want["code"].encode()
-        )
-        client.publish_function(Name=self.name, IfMatch=answer["ETag"])
+        config, code = {"Comment": want["comment"], "Runtime": want["runtime"]}, want["code"].encode()
+        draft = client.describe_function(Name=self.name, Stage="DEVELOPMENT")
+        etag = draft["ETag"]
+        drafted = draft["FunctionSummary"]["FunctionConfig"]
+        same = {"Comment": drafted.get("Comment", ""), "Runtime": drafted["Runtime"]} == config
+        if not same or client.get_function(Name=self.name, Stage="DEVELOPMENT")["FunctionCode"].read() != code:
+            answer = client.update_function(Name=self.name, IfMatch=etag, FunctionConfig=config, FunctionCode=code)
+            etag = answer["ETag"]
+        client.publish_function(Name=self.name, IfMatch=etag)
 
     def delete(self, client: Any) -> None:
         client.delete_function(

@@ -25,7 +25,7 @@ RICH: dict[str, dict[str, Any]] = {
         "records": [
             {"name": "@", "type": "TXT", "values": ["v=spf1 -all"]},
             *(
-                {"name": "app", "type": "A", "values": [address], "failover": kind, "health_check": check}
+                {"name": "app.demo.example", "type": "A", "values": [address], "failover": kind, "health_check": check}
                 for kind, address, check in (("primary", "192.0.2.1", "first"), ("secondary", "192.0.2.2", "second"))
             ),
         ],

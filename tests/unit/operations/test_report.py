@@ -107,7 +107,7 @@ def test_the_timeline_holds_marks_events_of_every_lane_and_when_they_were_seen(f
 
 def test_close_up_and_whole_run_share_one_clock(failover: tuple[Page, Any]) -> None:
     page, _figures = failover
-    assert "Seconds count from “reboot with failover”." in page.text["timeline"]
+    assert "Seconds count from reboot with failover." in page.text["timeline"]
     assert "+2:30 min" in page.text["whole"]
     assert "+2:30 min" not in page.text["timeline"].split("Timeline: the figures")[0]
 
