@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from stack import Stack
+from xdist.scheduler import LoadFileScheduling
 
 from webstack_lab.testing import Lab
 
@@ -26,3 +28,15 @@ def lab(running_lab: Lab) -> Lab:
 @pytest.fixture
 def stack(lab: Lab) -> Stack:
     return Stack(lab)
+
+
+class ScenariosApart(LoadFileScheduling):
+    """One process for each file of tests, as ever, but Molecule's scenarios share nothing and may go anywhere."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith("tests/molecule/") else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return ScenariosApart(config, log) if config.getoption("dist") == "loadfile" else None
