@@ -24,7 +24,9 @@ def network(lab: Lab) -> dict[str, str]:
     """One of each tagged thing of a network."""
     ec2 = lab.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16", TagSpecifications=tagged("vpc"))["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.1.0/24", TagSpecifications=tagged("subnet"))["Subnet"]
+    subnet = ec2.create_subnet(
+        VpcId=vpc, CidrBlock="10.20.1.0/24", AvailabilityZone="us-east-1a", TagSpecifications=tagged("subnet")
+    )["Subnet"]
     group = ec2.create_security_group(
         GroupName="app", Description="d", VpcId=vpc, TagSpecifications=tagged("security-group")
     )["GroupId"]
