@@ -20,7 +20,7 @@ class Markup(str):
     __slots__ = ()
 
 
-Child: TypeAlias = "str | int | float | Iterable[Child] | None"
+Child: TypeAlias = str | int | float | Iterable["Child"] | None
 
 
 def clean(text: object) -> str:

@@ -29,7 +29,7 @@ def instance(**more: Any) -> dict[str, Any]:
         "PendingModifiedValues": {},
         "DBParameterGroups": [{"DBParameterGroupName": "shop", "ParameterApplyStatus": "in-sync"}],
         "BackupRetentionPeriod": 7,
-        "LatestRestorableTime": NOW - timedelta(seconds=200),
+        "LatestRestorableTime": datetime.now(timezone.utc) - timedelta(seconds=200),
         "ReadReplicaDBInstanceIdentifiers": ["shop-replica"],
         **more,
     }
@@ -52,7 +52,7 @@ def cluster(**more: Any) -> dict[str, Any]:
             {"DBInstanceIdentifier": "shop-2", "IsClusterWriter": False},
         ],
         "BackupRetentionPeriod": 1,
-        "LatestRestorableTime": NOW - timedelta(seconds=200),
+        "LatestRestorableTime": datetime.now(timezone.utc) - timedelta(seconds=200),
         **more,
     }
 
@@ -78,8 +78,11 @@ def maintenance_pending(_thing: dict[str, Any], rds: dict[str, Any]) -> None:
 
 
 def failed_over(minutes: float, message: str = "Multi-AZ instance failover completed") -> Break:
-    event = {"Date": NOW - timedelta(minutes=minutes), "Message": message}
-    return lambda _thing, rds: rds.__setitem__("describe_events", {"Events": [event]})
+    def breaks(_thing: dict[str, Any], rds: dict[str, Any]) -> None:
+        event = {"Date": datetime.now(timezone.utc) - timedelta(minutes=minutes), "Message": message}
+        rds["describe_events"] = {"Events": [event]}
+
+    return breaks
 
 
 def sets(**values: Any) -> Break:
