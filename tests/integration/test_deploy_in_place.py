@@ -28,7 +28,7 @@ pytestmark = pytest.mark.measured  # it counts seconds and requests, so nothing 
 REGION, GROUP = "us-east-1", "demo-web"
 ZONES = [f"{REGION}{letter}" for letter in "abc"]
 PACE = 0.02  # seconds here for one of AWS
-RATE, REQUESTS = 200.0, 10_000
+RATE, REQUESTS = 250.0, 10_000
 TIERS: dict[str, dict[str, Any]] = {
     "network": {
         "cidr_block": "10.20.0.0/16",
@@ -191,7 +191,7 @@ def test_a_deployment_killed_halfway_puts_its_host_back_and_is_finished_by_the_n
 
 
 def test_release_b_over_a_fails_no_request(shop: Shop) -> None:
-    played = shop.deploy("B2", deployment_probes=shop.probes(), deployment_baseline=5, deployment_serial=[1, "25%"])
+    played = shop.deploy("B2", deployment_probes=shop.probes(), deployment_baseline=8, deployment_serial=[1, "25%"])
     report = shop.report()
     passed(played, report)
     [probe] = report["probes"]

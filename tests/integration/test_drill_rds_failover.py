@@ -67,7 +67,7 @@ def test_a_plan_shows_every_precondition_and_writes_nothing(plane: DataPlane) ->
     names = [row["name"] for row in result(planned)["preconditions"]]
     assert names == [
         "status", "multi_az", "standby", "pending_changes", "maintenance", "backups", "replicas", "recent_failover",
-        "alarms", "instance_refresh", "lock",
+        "alarms", "instance_refresh", "halt", "lock",
     ]  # fmt: skip
     assert all(row["ok"] for row in result(planned)["preconditions"]), result(planned)["preconditions"]
     assert len(plane.calls(kind="write")) == before

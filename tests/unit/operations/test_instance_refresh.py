@@ -149,8 +149,8 @@ def deployments(
     monkeypatch.setattr(Pace, "scale", 0.0)
     world = World(stack).build()
     converge(world, release="A")
-    monkeypatch.setattr(Pace, "scale", 0.25 / BOOT)  # a quarter of a second for each instance
     deployments = Deployments(world, tmp_path / "runs", servers.ports[0])
+    deployments.slow_down(0.25)
     yield deployments
     for process in deployments.processes:
         process.kill()
