@@ -36,12 +36,13 @@ demo: lab  ## Build the whole stack on the local AWS, or INVENTORY=inventories/.
 	$(BIN)/ansible-playbook site.yml -i $(INVENTORY)
 
 test: setup  ## Run every test that needs no AWS account; PYTEST_ARGS="-k word" chooses
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not measured" $(PYTEST_ARGS); many=$$?; \
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not measured" $(PYTEST_ARGS); many=$$?; \
 	$(BIN)/python -m pytest -m measured --reruns 1 $(PYTEST_ARGS); alone=$$?; \
 	for code in $$many $$alone; do test $$code = 0 -o $$code = 5 || exit 1; done
 
-crash: setup  ## Let runs die at every call and site.yml ten times by SIGKILL, lose every answer, have bad days
-	@WEBSTACK_ALL_KILLS=yes $(BIN)/python -m pytest -n auto --dist loadfile tests/unit/crash tests/integration/test_killed_site.py $(PYTEST_ARGS)
+crash: setup  ## Let runs die at every call, site.yml and drills by every signal, lose every answer, have bad days
+	@WEBSTACK_ALL_KILLS=yes $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder tests/unit/crash tests/integration/test_killed_site.py $(PYTEST_ARGS)
+	@WEBSTACK_ALL_KILLS=yes $(BIN)/python -m pytest --reruns 1 tests/integration/test_undo.py $(PYTEST_ARGS)
 
 molecule: setup  ## Run every Molecule scenario, each on a local AWS of its own; ROLE=network runs those of one role
 	@SCENARIOS=$(or $(ROLE),all) $(BIN)/python -m pytest -n auto --maxschedchunk 1 --durations 0 tests/molecule $(PYTEST_ARGS)

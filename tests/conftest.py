@@ -30,6 +30,13 @@ def stack(lab: Lab) -> Stack:
     return Stack(lab)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest first, and before all others the tests that fork their process at every call, while it is still small."""
+    first = ["tests/unit/crash", "tests/integration", "tests/molecule"]
+    rank = {folder: place for place, folder in enumerate(first)}
+    items.sort(key=lambda item: min((rank[one] for one in first if item.nodeid.startswith(one)), default=len(first)))
+
+
 class ScenariosApart(LoadFileScheduling):
     """One process for each file of tests, as ever, but Molecule's scenarios share nothing and may go anywhere."""
 

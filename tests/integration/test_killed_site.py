@@ -1,6 +1,6 @@
 """site.yml is killed, interrupted, or meets a bad day, and the stack ends where an undisturbed run ends.
 
-Ten kills at seeded calls; `make test` does the first of each kind, `make crash` does all.
+Ten kills at seeded calls; `make test` does one of them, `make crash` does all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from webstack_lab.profiles import read_profile
 from webstack_lab.testing import Lab
 
 ALL = bool(os.environ.get("WEBSTACK_ALL_KILLS"))
-SEEDS = range(10 if ALL else 2)
+SEEDS = range(10) if ALL else [1]
 QUIET = 60  # seconds until the lock of a killed run is free
 
 
