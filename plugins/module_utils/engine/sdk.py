@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ from .permission import DENIED, action_of, missing_permission
 
 try:
     import boto3
+    import botocore.session
+    from botocore import loaders
     from botocore.config import Config
     from botocore.exceptions import (
         BotoCoreError,
@@ -91,6 +93,33 @@ class Counter:
                 self.writes += 1
 
 
+_LOADERS: dict[str | None, Any] = {}  # by the extra folders of models that a profile names
+
+
+def _session(profile: str | None) -> Any:
+    """A session that takes models from what this process, or the one that it was forked from, has already read."""
+    session = botocore.session.Session(profile=profile)
+    folders = session.get_config_variable("data_path")
+    if folders not in _LOADERS:
+        _LOADERS[folders] = loaders.create_loader(folders)
+    session.register_component("data_loader", _LOADERS[folders])
+    return boto3.session.Session(botocore_session=session)
+
+
+def warm(services: Iterable[str]) -> None:
+    """Load what clients of these services are made of, for this process and all that are forked from it."""
+    if not SDK_ERRORS:
+        return  # no SDK here: whoever needs it says so
+    try:
+        session = _session(None)
+        loader = session._session.get_component("data_loader")
+        for service in services:
+            loader.load_service_model(service, "service-2")
+            loader.load_service_model(service, "endpoint-rule-set-1")
+    except SDK_ERRORS:
+        return
+
+
 class Clients:
     """Clients by service and region, made when first asked for and shared by all threads.
 
@@ -102,7 +131,7 @@ class Clients:
         self.counter = Counter()
         connection = dict(connection)
         self._profile = connection.pop("profile_name", None)
-        self._session = boto3.session.Session(profile_name=self._profile)
+        self._session = _session(self._profile)
         self._config = Config(
             retries={"mode": "standard", "total_max_attempts": 10}, max_pool_connections=32, user_agent_extra=user_agent
         ).merge(connection.pop("config", None) or Config())
@@ -130,7 +159,7 @@ class Clients:
     def renew(self) -> None:
         """Look for the credentials again, and make clients anew: who wrote newer ones into a file since is heard."""
         with self._lock:
-            self._session = boto3.session.Session(profile_name=self._profile)
+            self._session = _session(self._profile)
             self._clients.clear()
 
     @contextmanager
