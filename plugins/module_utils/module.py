@@ -56,7 +56,10 @@ class Run:
             module.fail_json(msg="region: not given. Set region, or AWS_REGION in the environment")
         self.region: str = region
         self.connection: dict[str, Any] = {**connection, "endpoint_url": endpoint}
-        self.clients = Clients(self.connection)
+        try:
+            self.clients = Clients(self.connection)
+        except SDK_ERRORS as error:
+            module.fail_json(msg=explain(error))
         self._account: str | None = None
 
     def check(self) -> None:
