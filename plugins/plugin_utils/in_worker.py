@@ -40,6 +40,8 @@ except ImportError:  # before 2.19
 
 PLAIN = "webstack_plain_modules"  # the variable that forbids all this
 
+OTHERS = {"resourcegroupstaggingapi", "ssm", "sts"}  # the services that runs ask, and of which no kind is
+
 LOCAL = ("local", "ansible.builtin.local")
 
 display = Display()
@@ -59,7 +61,7 @@ class InWorkerAction(ActionBase):
     def __init_subclass__(cls, tiers: Iterable[Tier] = (), **unused: Any) -> None:
         """Load what the tiers need. The controller does this before it forks the first worker that has such a task, and only then."""
         super().__init_subclass__(**unused)
-        warm({"sts"} | {kind.service for tier in tiers for kind in tier.kinds})
+        warm(OTHERS | {kind.service for tier in tiers for kind in tier.kinds})
         gc.freeze()  # what is loaded stays: no child has to look at it, and so copy it, to find garbage
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
