@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
+import os
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -56,7 +60,10 @@ class Run:
             module.fail_json(msg="region: not given. Set region, or AWS_REGION in the environment")
         self.region: str = region
         self.connection: dict[str, Any] = {**connection, "endpoint_url": endpoint}
-        self.clients = Clients(self.connection)
+        try:
+            self.clients = Clients(self.connection)
+        except SDK_ERRORS as error:
+            module.fail_json(msg=explain(error))
         self._account: str | None = None
 
     def check(self) -> None:
@@ -112,6 +119,29 @@ class Run:
         }
 
 
+def quick_end(body: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The same body of a module, which ends the process as soon as the answer is out: taking the SDK's models apart takes longer than
+    to load them. Only where the module is the program, and after Ansible has tidied up."""
+
+    @wraps(body)
+    def run(tiers: Any) -> None:
+        try:
+            body(tiers)
+        except SystemExit as end:
+            if hasattr(sys.modules["__main__"], "DOCUMENTATION"):
+                atexit.register(_leave, end.code)
+            raise
+
+    return run
+
+
+def _leave(code: Any) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+@quick_end
 def run_tier(tier: Tier) -> None:
     """The body of a tier's module."""
     module = AnsibleAWSModule(argument_spec={**copy.deepcopy(dict(tier.arguments)), **SHARED}, supports_check_mode=True)
@@ -133,6 +163,7 @@ class TiersModule(AnsibleModule):  # type: ignore[misc]  # ansible-core has no t
         super()._log_invocation()
 
 
+@quick_end
 def run_stack(tiers: Mapping[str, Tier]) -> None:
     """The body of the module that runs several tiers as one graph."""
     TiersModule.tiers = tiers
@@ -200,6 +231,7 @@ def run_operation(arguments: Mapping[str, Any], body: Callable[[Run], dict[str, 
     module.exit_json(**answer)
 
 
+@quick_end
 def run_info(tiers: Mapping[str, Tier]) -> None:
     """The body of the module that lists what a stack has."""
     spec = {

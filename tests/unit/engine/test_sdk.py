@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ParamValidationError
+from botocore.exceptions import (
+    DataNotFoundError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    UnknownServiceError,
+)
+from botocore.loaders import Loader
 from toys import Cloud, Thing, aws_error, converger
 
+from ansible_collections.webstack.aws.plugins.module_utils.engine import sdk
 from ansible_collections.webstack.aws.plugins.module_utils.engine.resource import Resource, as_dict, as_list
 from ansible_collections.webstack.aws.plugins.module_utils.engine.sdk import (
     Clients,
@@ -15,6 +25,7 @@ from ansible_collections.webstack.aws.plugins.module_utils.engine.sdk import (
     explain,
     matches,
     request_id,
+    warm,
 )
 from ansible_collections.webstack.aws.plugins.module_utils.engine.tier import Tier
 from webstack_lab.testing import Lab
@@ -37,6 +48,51 @@ def test_makes_one_client_a_service_and_region() -> None:
     assert clients("sts", "eu-west-1") is clients("sts", "eu-west-1")
     assert clients("sts", "eu-west-1") is not clients("sts", "us-east-1")
     assert clients("sts", "eu-west-1").meta.config.retries["mode"] == "standard"
+
+
+def test_what_is_loaded_once_serves_every_later_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm(["efs", "sts"])
+    monkeypatch.setattr("json.loads", lambda *_: pytest.fail("a model was read again"))
+    for region in ("eu-west-1", "us-east-1"):
+        clients = Clients({"endpoint_url": "http://127.0.0.1:9", **KEYS})
+        assert clients("efs", region).meta.service_model.service_id.hyphenize() == "efs"
+        assert clients.partition(region) == "aws"
+
+
+@pytest.mark.parametrize("service", ["ec2", "s3", "route53", "iam"])
+def test_reads_models_as_the_sdk_does(service: str) -> None:
+    ours, theirs = sdk._session(None)._session.get_component("data_loader"), Loader()
+    for kind in ("service-2", "endpoint-rule-set-1", "paginators-1"):
+        read = ours.load_service_model(service, kind)
+        assert type(read) is dict and read == theirs.load_service_model(service, kind)
+        assert list(read) == list(theirs.load_service_model(service, kind))
+    assert ours.list_available_services("service-2") == theirs.list_available_services("service-2")
+    assert ours.search_paths.count(ours.search_paths[-1]) == 1
+    with pytest.raises(DataNotFoundError):
+        ours.load_data("nothing-of-that-name")
+
+
+def test_warms_up_for_no_unknown_service_and_without_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm(["no-such-service"])
+    monkeypatch.setattr(sdk, "SDK_ERRORS", ())
+    monkeypatch.setattr(sdk, "_session", lambda _profile: pytest.fail("there is no SDK"))
+    warm(["sts"])
+
+
+def test_heeds_the_folder_of_models_that_a_profile_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tmp_path / "models" / "toyshop" / "2020-01-01"
+    model.mkdir(parents=True)
+    facts = {"apiVersion": "2020-01-01", "endpointPrefix": "toyshop", "protocol": "json", "serviceId": "Toyshop"}
+    (model / "service-2.json").write_text(
+        json.dumps({"metadata": {**facts, "jsonVersion": "1.1"}, "operations": {}, "shapes": {}})
+    )
+    (tmp_path / "config").write_text(f"[profile shop]\ndata_path = {tmp_path / 'models'}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    connection = {"endpoint_url": "http://127.0.0.1:9", **KEYS}
+    clients = Clients({"profile_name": "shop", **connection})
+    assert clients("toyshop", "eu-west-1").meta.service_model.api_version == "2020-01-01"
+    with pytest.raises(UnknownServiceError):
+        Clients(connection)("toyshop", "eu-west-1")
 
 
 def test_knows_the_partition_of_a_region() -> None:

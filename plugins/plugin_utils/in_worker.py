@@ -1,0 +1,120 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action plugins that run their module in a child of the worker instead of starting a Python for it.
+
+Workers are forked from the controller, so what the controller has imported and loaded is there at once: the SDK, the service models,
+the collection. Nothing else differs: the child runs the module's own ``main`` with the arguments that any module gets, prints what any
+module prints, is in the worker's process group as any module is, and may outlive the worker as any module may.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any, ClassVar
+
+from ansible import constants as C
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.vars.clean import remove_internal_keys
+
+from ansible_collections.webstack.aws.plugins.module_utils.engine.sdk import warm
+from ansible_collections.webstack.aws.plugins.module_utils.engine.tier import Tier
+from ansible_collections.webstack.aws.plugins.plugin_utils.child import run_module
+
+PROFILE = "legacy"  # the form, since ansible-core 2.19, of what goes to and comes from a module that asks for no other
+
+try:
+    from ansible.module_utils.common.json import Direction, get_module_encoder
+
+    WRITING: dict[str, Any] = {"cls": get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)}
+    READING: tuple[str, ...] = (PROFILE,)
+except ImportError:  # before 2.19
+    from ansible.parsing.ajson import AnsibleJSONEncoder
+
+    WRITING, READING = {"cls": AnsibleJSONEncoder, "vault_to_text": True}, ()
+
+PLAIN = "webstack_plain_modules"  # the variable that forbids all this
+
+OTHERS = {"resourcegroupstaggingapi", "ssm", "sts"}  # the services that runs ask, and of which no kind is
+
+LOCAL = ("local", "ansible.builtin.local")
+
+display = Display()
+
+
+class InWorkerAction(ActionBase):
+    """Runs the module in a child of the worker where that is the same as starting it, and starts it otherwise.
+
+    It is the same where the connection is local, the module's Python would be the controller's or nobody has said which one, and neither
+    another user nor the background is asked for.
+    """
+
+    _supports_check_mode = True
+    _supports_async = True
+    module: ClassVar[ModuleType]
+
+    def __init_subclass__(cls, tiers: Iterable[Tier] = (), **unused: Any) -> None:
+        """Load what the tiers need. The controller does this before it forks the first worker that has such a task, and only then."""
+        super().__init_subclass__(**unused)
+        warm(OTHERS | {kind.service for tier in tiers for kind in tier.kinds})
+        gc.freeze()  # what is loaded stays: no child has to look at it, and so copy it, to find garbage
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        name = f"webstack.aws.{self.module.__name__.rpartition('.')[2]}"
+        if reason := self._why_elsewhere(variables):
+            display.vvv(f"Starting the module {name}: {reason}", host=self._play_context.remote_addr)
+            in_background = bool(self._task.async_val) and not self._connection.has_native_async
+            result.update(self._execute_module(module_name=name, task_vars=task_vars, wrap_async=in_background))
+            if not in_background:
+                self._remove_tmp_path(self._connection._shell.tmpdir)
+        else:
+            display.vvv(f"Running the module {name} in a child of its worker", host=self._play_context.remote_addr)
+            result.update(self._run_here(name, variables))
+        return result
+
+    def _why_elsewhere(self, variables: dict[str, Any]) -> str | None:
+        """Why the module has to be started as any other; None where a child of this worker does the same."""
+        python = self._python(variables)
+        reasons = {
+            f"the connection is {self._connection.transport}": self._connection.transport not in LOCAL,
+            "it runs in the background": self._task.async_val,
+            "it runs as another user": self._connection.become is not None,
+            f"its Python is {python}, and the controller's is {sys.executable}": python and not _is_ours(python),
+            "ANSIBLE_KEEP_REMOTE_FILES is set": C.DEFAULT_KEEP_REMOTE_FILES,
+            f"{PLAIN} is set": PLAIN in variables and boolean(self._templar.template(variables[PLAIN])),
+        }
+        return next((reason for reason, holds in reasons.items() if holds), None)
+
+    def _python(self, variables: dict[str, Any]) -> str | None:
+        """The Python that somebody has chosen for modules; None where Ansible shall look for one."""
+        if self._task.delegate_to:
+            variables = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, variables)
+        python = C.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
+        python = str(self._templar.template(python) or "auto")
+        return None if python.startswith("auto") else python
+
+    def _run_here(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
+        arguments = dict(self._task.args)
+        self._update_module_args(name, arguments, variables)
+        environment: dict[str, str] = {}
+        self._compute_environment_string(environment)
+        written = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, **WRITING).encode()
+        done = run_module(self.module.main, written, PROFILE, environment)
+        answer = {"stdout": done.stdout, "stderr": done.stderr, "rc": done.code}
+        data: dict[str, Any] = self._parse_returned_data(answer, *READING)
+        remove_internal_keys(data)
+        return data
+
+
+def _is_ours(python: str) -> bool:
+    """Whether that is the Python that runs here. A link to the same program in another folder is another virtual environment."""
+    ours, theirs = (os.path.split(os.path.abspath(path)) for path in (sys.executable, python))
+    same_folder = os.path.realpath(ours[0]) == os.path.realpath(theirs[0])
+    return same_folder and os.path.realpath(sys.executable) == os.path.realpath(python)
