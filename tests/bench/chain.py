@@ -5,7 +5,8 @@ ready, before it. A chain is a path through that graph: make the VPC, then the s
 replica, wait for that. Its length is the sum of its parts, without the gaps between them, which another tool might not have.
 
 A wait counts from the moment when the thing was made to the last look that did not find it ready: the true end is later, but no later than
-the look that found it ready. So the limit is never too long, and the ratio to it never too good.
+the look that found it ready. So the limit is never too long, and the ratio to it never too good. Where nobody looked before it was
+ready, the log knows no wait; ``lasting`` says then how long AWS, or the lab in its place, takes for things of a kind.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ class Thing:
     work: float = 0.0
     made_at: float = 0.0
     ready_at: float = 0.0
+    lasts: float = 0.0  # what is known of such things
     needs: dict[str, str] = field(default_factory=dict)
 
     @property
     def wait(self) -> float:
-        return max(0.0, self.ready_at - self.made_at) if self.ready_at else 0.0
+        return max(self.lasts, self.ready_at - self.made_at if self.ready_at else 0.0)
 
 
 def key(action: Mapping[str, Any]) -> str:
@@ -38,11 +40,12 @@ def key(action: Mapping[str, Any]) -> str:
     return f"{action['address']} ({action['region']})"
 
 
-def things(actions: Iterable[Mapping[str, Any]]) -> dict[str, Thing]:
+def things(actions: Iterable[Mapping[str, Any]], lasting: Mapping[str, float]) -> dict[str, Thing]:
     """The log by resource. What was changed in several steps adds up; a wait is the last one."""
     found: dict[str, Thing] = {}
     for action in sorted(actions, key=lambda one: one["started"]):
-        thing = found.setdefault(key(action), Thing())
+        kind = action["address"].partition("[")[0]
+        thing = found.setdefault(key(action), Thing(lasts=lasting.get(kind, 0.0)))
         thing.needs.update(action["needs"])
         end = action["started"] + action["seconds"]
         if action["verb"] == "wait":
@@ -62,9 +65,9 @@ class Chain:
     parts: list[tuple[str, float]]
 
 
-def longest_chain(actions: Iterable[Mapping[str, Any]]) -> Chain:
-    """The longest chain through the log. Raises ValueError where the log is empty."""
-    known = things(actions)
+def longest_chain(actions: Iterable[Mapping[str, Any]], lasting: Mapping[str, float] | None = None) -> Chain:
+    """The longest chain through the log; ``lasting``: kind → seconds. Raises ValueError where the log is empty."""
+    known = things(actions, lasting or {})
     if not known:
         raise ValueError("the action log is empty: was everything there already?")
 

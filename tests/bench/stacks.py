@@ -18,6 +18,7 @@ REGIONS = [
     *("eu-central-1", "eu-north-1", "eu-south-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1"),
     *("ap-southeast-1", "ap-southeast-2", "ap-east-1", "me-south-1", "af-south-1"),
 ]
+GROUPS = ("alb", "nlb", "app", "cache", "efs", "db", "endpoints")
 ZONES = "abc"
 LETTERS = {"ap-northeast-1": "acd", "us-west-1": "ab"}  # not every region calls its zones a, b and c
 
@@ -78,10 +79,14 @@ def services(number: int) -> dict[str, Any]:
 
 
 def rules(number: int) -> dict[str, Any]:
-    """So many rules in the application's security group; AWS raises its quota up to 1,000."""
-    blocks = [f"198.18.{one // 250}.{one % 250}/32" for one in range(number)]
-    listed = [{"group": "app", "peer": block, "from_port": 9000, "description": "A client"} for block in blocks]
-    return {"network_security_group_rules": listed, "network_security_group_rule_quota": 1000}
+    """So many rules, over all security groups and both directions: AWS allows 60 a group and direction unless asked for more."""
+    places = [(group, direction) for group in GROUPS for direction in ("ingress", "egress")]
+    listed = [
+        {"group": group, "direction": direction, "peer": f"198.18.{one // 250}.{one % 250}/32", "from_port": 9000}
+        for one in range(number)
+        for group, direction in [places[one % len(places)]]
+    ]
+    return {"network_security_group_rules": listed}
 
 
 def alarms(number: int) -> dict[str, Any]:

@@ -161,6 +161,14 @@ def describe_tags(context: Context, params: Params) -> Answer:
     return {"Tags": [{"Key": tag["Key"], "Value": tag["Value"]} for tag in tags]}
 
 
+@operation("efs", "CreateTags")
+def create_tags(context: Context, params: Params) -> Answer:
+    """The older way to tag a file system, or to change its tags."""
+    one = file_system(context, params["FileSystemId"])
+    context.backend().tagging_service.tag_resource(one.file_system_id, params["Tags"])
+    return {}
+
+
 @operation("efs", "DescribeBackupPolicy")
 def describe_backup_policy(context: Context, params: Params) -> Answer:
     """Not found until somebody chose one."""
