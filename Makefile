@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab demo test crash molecule molecule-all unit check format python yaml sanity lint galaxy readmes docs coverage policies mutate matrix build clean
+.PHONY: help setup lab demo test crash molecule molecule-all unit check format python yaml sanity lint galaxy readmes docs coverage policies mutate matrix bench build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -103,6 +103,9 @@ mutate: setup  ## Take behaviours out of a copy and see that tests notice; WORD=
 
 matrix: setup  ## Test other Pythons and Ansibles; ROWS="core-2.17 newest" chooses
 	@$(BIN)/python tests/tools/matrix.py $(ROWS)
+
+bench: setup  ## Measure runs beside plain tasks and the limit, 25 minutes on a quiet machine; WORD=quiet chooses, REPEAT=5 runs of each
+	@$(BIN)/python tests/bench/bench.py $(WORD) $(if $(REPEAT),--repeat $(REPEAT))
 
 build: setup  ## Make the archive that Galaxy takes, in dist/
 	@$(BIN)/ansible-galaxy collection build --force --output-path dist .

@@ -197,7 +197,7 @@ options:
         choices: [forward, fixed-response, redirect]
         default: forward
       target_group:
-        description: Forward to V(web) or to one of O(additional_target_groups). By default like the listener itself, weights included.
+        description: Forward to V(web), one of O(additional_target_groups) or one of O(services). By default like the listener itself, weights included.
         type: str
       status_code:
         description: Status of a fixed response, 2xx, 4xx or 5xx, or of a redirect, 301 or 302.
@@ -241,9 +241,34 @@ options:
     description:
       - Names of more web target groups, such as V(green) for C(<stack>-green), for blue/green and canary deployments.
       - They get the settings of C(<stack>-web) and a weight of 0. Removed ones are deleted after the listener lets go of them.
+      - Four at most, as an action forwards to five groups at most.
     type: list
     elements: str
     default: []
+  services:
+    description:
+      - More services behind the same ALB, each with a target group C(<stack>-<name>) that only rules forward to. AWS allows 100 by default.
+      - Their groups have the protocol, target type and health check of C(<stack>-web). Their attributes are left as they are, at first AWS's
+        defaults, unless said otherwise here. Removed ones are deleted after the listener lets go of them.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the service; the name of a target group has at most 32 letters, digits and hyphens.
+        type: str
+        required: true
+      port:
+        description: Port of its targets. By default O(target_port). Cannot be changed.
+        type: int
+      path:
+        description: Path of its health check. By default that of O(health_check). Changed in place.
+        type: str
+      deregistration_delay:
+        description:
+          - Seconds that a target that is taken out may finish its requests in. Changed in place.
+          - By default left as it is. Each service that has it costs every run one more read call, as AWS tells of one group's attributes at a time.
+        type: int
   health_check:
     description: How the ALB checks targets. The NLB tries a connection, at the same pace. Changed in place.
     type: dict
@@ -381,6 +406,20 @@ EXAMPLES = r"""
     certificate_domain: www.example.com
     nlb: false
     additional_target_groups: [green]
+
+- name: Put two more services behind the same load balancer
+  webstack.aws.lb:
+    stack: shop
+    region: eu-west-1
+    availability_zones: [eu-west-1a, eu-west-1b]
+    services:
+      - name: api
+        path: /health
+      - name: search
+        port: 9200
+    rules:
+      - {name: api, priority: 100, paths: [/api/*], target_group: api}
+      - {name: search, priority: 110, hosts: [search.example.com], target_group: search}
 
 - name: Use a network of one's own
   webstack.aws.lb:

@@ -61,11 +61,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done (in check mode, what would be done), a step each.
+  description:
+    - What was done (in check mode, what would be done), a step each.
+    - C(started) is in seconds since the epoch, C(last_pause) how many of C(seconds) it slept before the
+      look that ended it, C(needs) what had to be there (V(made)) or to be ready (V(ready)) before it.
   returned: always
   type: list
   elements: dict
-  sample: [{"address": "Vpc[shop]", "ok": true, "region": "eu-west-1", "requests": 4, "seconds": 0.3, "tier": "network", "verb": "create"}]
+  sample: [{"address": "Vpc[shop]", "ok": true, "region": "eu-west-1", "requests": 4, "seconds": 0.3, "started": 1764000000.123, "last_pause": 0.0,
+            "needs": {}, "tier": "network", "verb": "create"}]
 changed_tiers:
   description: The tiers in which something differs.
   returned: always

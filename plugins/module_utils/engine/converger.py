@@ -187,7 +187,13 @@ class Converger:
 
         finish = walk(needs, start, self.clock, stop=self.settings.stop)
         verbs = {step.resource: step.verb for step in self.steps}
-        return report_of(finish, verbs, self.work, self.clients.counter.by_label)
+        return report_of(finish, verbs, self.work, self.clients.counter.by_label, self._needs)
+
+    def _needs(self, resource: Resource) -> dict[str, str]:
+        """What a resource needs, and whether that has to be there only or to be ready, too: for whoever looks for the longest chain."""
+        must_be_ready = self._must_be_ready(resource)
+        needs = self.graph.needs.get(resource, [])  # of what nobody wishes for any more, nothing is known
+        return {f"{need.address} ({need.region})": "ready" if need in must_be_ready else "made" for need in needs}
 
     def _counted(self, node: Node, steps: Steps) -> Steps:
         """The same steps, with their requests counted under the node's label and SDK errors turned into ours."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -51,7 +51,13 @@ def label(node: Node) -> str:
     return f"{verb} {resource.address} {resource.region} {id(resource)}"
 
 
-def report_of(finish: Finish[Node], verbs: Mapping[Resource, str], done: Done, requests: Mapping[str, int]) -> Report:
+def report_of(
+    finish: Finish[Node],
+    verbs: Mapping[Resource, str],
+    done: Done,
+    requests: Mapping[str, int],
+    needs: Callable[[Resource], dict[str, str]],
+) -> Report:
     """What happened, out of how the walk ended and what the work noted down. A defect of ours is raised, not reported."""
     report = Report(stopped=finish.stopped, changed=bool(done.written))
     half_done = [node for node in finish.deferred if node[0] != "ready" and node[1] in done.written]
@@ -69,6 +75,9 @@ def report_of(finish: Finish[Node], verbs: Mapping[Resource, str], done: Done, r
                 "ok": node not in finish.failed,
                 "seconds": round(finish.done.get(node, 0.0), 3),
                 "requests": number,
+                "started": round(finish.begun[node], 3),
+                "last_pause": round(finish.last_pause.get(node, 0.0), 3),
+                "needs": needs(resource),
             }
         )
     for error in finish.failed.values():

@@ -42,6 +42,8 @@ class Finish(Generic[Node]):
     """How the walk ended, by node."""
 
     done: dict[Node, float] = field(default_factory=dict)  # seconds from first start to end
+    begun: dict[Node, float] = field(default_factory=dict)  # when, in seconds since the epoch
+    last_pause: dict[Node, float] = field(default_factory=dict)  # seconds that it last slept
     failed: dict[Node, Exception] = field(default_factory=dict)
     deferred: dict[Node, str] = field(default_factory=dict)  # why
     not_started: list[Node] = field(default_factory=list)
@@ -118,7 +120,7 @@ class _Walk(Generic[Node]):
         ready = self.left.items() if self.finish.stopped is None else ()
         for node in [node for node, after in ready if after <= self.finish.done.keys()]:
             del self.left[node]
-            self.begun[node] = self.clock.now()
+            self.begun[node], self.finish.begun[node] = self.clock.now(), self.clock.wall()
             work = self.start(node)
             self.running[self.pool.submit(next, work, None)] = (node, work)
 
@@ -138,6 +140,7 @@ class _Walk(Generic[Node]):
         elif error is not None:
             raise error
         elif (pause := future.result()) is not None:
+            self.finish.last_pause[node] = pause
             heapq.heappush(self.sleeping, (self.clock.now() + pause, next(self.numbers), node, work))
         else:
             self.finish.done[node] = self.clock.now() - self.begun[node]

@@ -262,7 +262,9 @@ class Work:
 
     def _await_ready(self, resource: Resource) -> Steps:
         deadline = self.clock.now() + (self.settings.wait_timeout or resource.timeout)
-        for pause in pauses(0.5, 15):
+        for pause in pauses(
+            0.5, 15, growth=1.1
+        ):  # so it is seen about a tenth too late, whether it takes seconds or minutes
             have = resource.have or {}
             state = have.get("state")
             if state in resource.ready:
@@ -295,9 +297,9 @@ class Work:
             yield pause
 
 
-def pauses(first: float, most: float) -> Iterator[float]:
-    """Growing pauses without end: first, half as long again each time, never more than ``most``."""
+def pauses(first: float, most: float, growth: float = 1.5) -> Iterator[float]:
+    """Growing pauses without end: first, ``growth`` times as long each time, never more than ``most``."""
     pause = first
     while True:
         yield pause
-        pause = min(pause * 1.5, most)
+        pause = min(pause * growth, most)

@@ -24,6 +24,12 @@ HEALTH_CHECK: dict[str, Any] = {
     "unhealthy_threshold": {"type": "int", "default": 2},
     "matcher": {"type": "str", "default": "200-399"},
 }
+SERVICE: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "port": {"type": "int"},
+    "path": {"type": "str"},
+    "deregistration_delay": {"type": "int"},
+}
 ARGUMENTS: dict[str, Any] = {
     "availability_zones": {"type": "list", "elements": "str", "default": []},
     "vpc_id": {"type": "str"},
@@ -59,6 +65,7 @@ ARGUMENTS: dict[str, Any] = {
     "target_protocol_version": {"type": "str", "default": "HTTP1", "choices": ["HTTP1", "HTTP2"]},
     "target_type": {"type": "str", "default": "instance", "choices": ["instance", "ip"]},
     "additional_target_groups": {"type": "list", "elements": "str", "default": []},
+    "services": {"type": "list", "elements": "dict", "default": [], "options": SERVICE},
     "health_check": {"type": "dict", "options": HEALTH_CHECK, "apply_defaults": True},
     "deregistration_delay": {"type": "int", "default": 60},
     "slow_start": {"type": "int", "default": 0},
@@ -90,6 +97,10 @@ def lb_tier(options: dict[str, Any]) -> list[Resource]:
         name: TargetGroup(f"{stack}-{name}", **_web(options, subnets[0]))
         for name in options["additional_target_groups"]
     }
+    services = {
+        one["name"]: TargetGroup(f"{stack}-{one['name']}", **_service(options, one, subnets[0]))
+        for one in options["services"]
+    }
     balancer = LoadBalancer(
         f"{stack}-alb",
         type="application",
@@ -98,7 +109,8 @@ def lb_tier(options: dict[str, Any]) -> list[Resource]:
         attributes={**_common(options, "alb"), **_http(options)},
         **_both(options),
     )
-    found = [web, *others.values(), balancer, *_listeners(options, balancer, web, others)]
+    groups = [web, *others.values(), *services.values()]
+    found = [*groups, balancer, *_listeners(options, balancer, web, others, services)]
     return found + (_nlb(options, subnets) if options["nlb"] else [])
 
 
@@ -196,6 +208,21 @@ def _web(options: dict[str, Any], subnet: Subnet) -> dict[str, Any]:
     }
 
 
+def _service(options: dict[str, Any], service: dict[str, Any], subnet: Subnet) -> dict[str, Any]:
+    """What the target group of a service is made of: all that AWS lists in bulk, so that fifty are read in the calls of one.
+
+    Attributes it tells of one group a call, so only those are managed that somebody wishes for.
+    """
+    settings = _web(options, subnet)
+    delay = service["deregistration_delay"]
+    return {
+        **settings,
+        "port": service["port"] or settings["port"],
+        "health_check": {**settings["health_check"], **({"path": service["path"]} if service["path"] else {})},
+        "attributes": None if delay is None else {"deregistration_delay.timeout_seconds": _text(delay)},
+    }
+
+
 def _certificate(options: dict[str, Any]) -> Certificate | str | None:
     if options["certificate_arn"]:
         return str(options["certificate_arn"])
@@ -206,12 +233,16 @@ def _certificate(options: dict[str, Any]) -> Certificate | str | None:
 
 
 def _listeners(
-    options: dict[str, Any], balancer: LoadBalancer, web: TargetGroup, others: dict[str, TargetGroup]
+    options: dict[str, Any],
+    balancer: LoadBalancer,
+    web: TargetGroup,
+    others: dict[str, TargetGroup],
+    services: dict[str, TargetGroup],
 ) -> list[Resource]:
     """HTTPS that forwards and HTTP that redirects to it; without a certificate HTTP that forwards."""
     certificate = _certificate(options)
     shares = [(web, 100), *((group, 0) for group in others.values())]
-    groups = {"web": web, **others}
+    groups = {"web": web, **others, **services}
     code = options["default_response_code"]
     fixed = {"StatusCode": str(code), "ContentType": "text/plain", "MessageBody": ""}
     serving: dict[str, Any] = {

@@ -104,18 +104,41 @@ def _check_numbers(options: dict[str, Any]) -> None:
         raise OptionError("default_response_code", code, "Allowed are 2xx, 4xx and 5xx")
 
 
+MOST_GROUPS = 5  # that one action may forward to: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+
+
 def _check_groups(options: dict[str, Any]) -> None:
-    for name in options["additional_target_groups"]:
+    additional, services = options["additional_target_groups"], [one["name"] for one in options["services"]]
+    named = [("additional_target_groups", name) for name in additional] + [("services.name", name) for name in services]
+    for option, name in named:
         full = f"{options['stack']}-{name}"
         if not re.fullmatch(r"[A-Za-z0-9](-?[A-Za-z0-9])*", name) or len(full) > 32 or name in ("web", "tcp"):
             allowed = (
                 f"The target group {full} needs at most 32 letters, digits and single hyphens; web and tcp are taken"
             )
-            raise OptionError("additional_target_groups", name, allowed)  # trap 59
-    if len(set(options["additional_target_groups"])) < len(options["additional_target_groups"]):
-        raise OptionError("additional_target_groups", options["additional_target_groups"], "Name each one once")
+            raise OptionError(option, name, allowed)  # trap 59
+        if [*additional, *services].count(name) > 1:
+            raise OptionError(option, name, "Name each one once")
+    if len(additional) >= MOST_GROUPS:
+        raise OptionError(
+            "additional_target_groups",
+            additional,
+            f"Traffic can be shared between {MOST_GROUPS} target groups, web among them. What only rules forward to belongs to services",
+        )
+    _check_services(options)
     if options["stickiness"] == "app_cookie" and not options["stickiness_cookie_name"]:
         raise OptionError("stickiness", "app_cookie", "Say which cookie of the application: set stickiness_cookie_name")
     cookie = options["stickiness_cookie_name"] or ""
     if cookie.startswith("AWSALB"):
         raise OptionError("stickiness_cookie_name", cookie, "Names that begin with AWSALB belong to the load balancer")
+
+
+def _check_services(options: dict[str, Any]) -> None:
+    for one in options["services"]:
+        if one["port"] is not None and not 1 <= one["port"] <= 65535:
+            raise OptionError("services.port", one["port"], f"Service {one['name']} needs a port from 1 to 65535")
+        if one["path"] is not None and not one["path"].startswith("/"):
+            raise OptionError("services.path", one["path"], "It begins with a slash")
+        delay = one["deregistration_delay"]
+        if delay is not None and not 0 <= delay <= 3600:
+            raise OptionError("services.deregistration_delay", delay, "Allowed are 0 to 3600")

@@ -351,6 +351,24 @@ def test_with_waiting_what_needs_it_ready_comes_later() -> None:
     assert cloud.log.index("create replica") > len(cloud.log) - 3
 
 
+def test_the_action_log_tells_when_each_step_began_how_it_waited_and_what_it_needed() -> None:
+    clock = FakeClock()
+    cloud = Cloud(lifecycle={"source": ["creating", "creating", "available"]})
+    source = Slow("source")
+    report = build(cloud, Reader("replica", [source]), Thing("beside", [source]), clock=clock)
+    log = {(action["verb"], action["address"]): action for action in report.actions}
+    made, waited, beside, replica = (
+        log["create", "Slow[source]"],
+        log["wait", "Slow[source]"],
+        log["create", "Thing[beside]"],
+        log["create", "Reader[replica]"],
+    )
+    assert (made["needs"], beside["needs"]) == ({}, {"Slow[source] (eu-west-1)": "made"})
+    assert replica["needs"] == {"Slow[source] (eu-west-1)": "ready"}
+    assert 0 < waited["last_pause"] < waited["seconds"] and replica["last_pause"] == 0
+    assert replica["started"] == waited["started"] + waited["seconds"] > made["started"]
+
+
 def test_waits_for_a_reference_that_is_on_its_way() -> None:
     item = {"kind": "Slow", "name": "theirs", "tags": {}, "state": "creating"}
     cloud = Cloud({"theirs": item}, lifecycle={"theirs": ["creating", "creating", "available"]})

@@ -39,7 +39,7 @@ OPTIONS: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def deployed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab_cloudfront, "DEPLOYMENT_SECONDS", 0.0)
+    monkeypatch.setattr(lab_cloudfront, "DEPLOYING", 0.0)
 
 
 class Edge:

@@ -30,6 +30,12 @@ from stack import Stack, refusal
         ({"default_response_code": 301}, "2xx, 4xx and 5xx"),
         ({"additional_target_groups": ["web"]}, "web and tcp are taken"),
         ({"additional_target_groups": ["a" * 40]}, "at most 32"),  # trap 59
+        ({"additional_target_groups": list("abcde")}, "between 5 target groups"),
+        ({"services": [{"name": "tcp"}]}, "web and tcp are taken"),
+        ({"services": [{"name": "a"}, {"name": "a"}]}, "Name each one once"),
+        ({"services": [{"name": "a", "port": 0}]}, "a port from 1 to 65535"),
+        ({"services": [{"name": "a", "path": "x"}]}, "begins with a slash"),
+        ({"services": [{"name": "a", "deregistration_delay": -1}]}, "Allowed are 0 to 3600"),
         ({"stickiness": "app_cookie"}, "set stickiness_cookie_name"),
         ({"stickiness_cookie_name": "AWSALBX"}, "belong to the load balancer"),
         ({"access_logs_bucket": "No_Bucket"}, "Give the name of a bucket"),

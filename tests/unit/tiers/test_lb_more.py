@@ -41,3 +41,22 @@ def test_a_listener_alone_that_vanishes_is_made_again_with_its_rules(stack: Stac
         found.elb.delete_listener(ListenerArn=found.listener(80)["ListenerArn"])
 
     cycle(stack, "lb", options, vanishings=[(lose, {"Listener[demo-alb:80]"})])
+
+
+def test_services_come_and_go_alone_and_only_rules_forward_to_them(stack: Stack, found: Found) -> None:
+    one = {
+        **QUICK,
+        "services": [{"name": "api", "path": "/health"}],
+        "rules": [{**rule("api", 10, "/api"), "target_group": "api"}],
+    }
+    stack.converge("lb", **one)
+    group = found.elb.describe_target_groups(Names=["demo-api"])["TargetGroups"][0]
+    assert group["HealthCheckPath"] == "/health"
+    actions = found.listener(80)["DefaultActions"]
+    assert group["TargetGroupArn"] not in str(actions), "the listener itself sends them nothing"
+    two = {**one, "services": [*one["services"], {"name": "search", "port": 9200, "deregistration_delay": 5}]}
+    more = stack.converge("lb", **two)
+    assert more.plan == {("create", "TargetGroup[demo-search]")}
+    quiet(stack, "lb", two)
+    fewer = stack.converge("lb", **one)
+    assert fewer.plan == {("delete", "TargetGroup[demo-search]")}

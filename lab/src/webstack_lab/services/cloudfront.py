@@ -14,8 +14,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from webstack_lab.extend import Answer, AwsError, Context, Params, operation, tagged
+from webstack_lab.services.passing import Pace
 
-DEPLOYMENT_SECONDS = 0.3  # AWS needs about five minutes
+DEPLOYING = 300.0  # seconds until a change is on every edge
 BEHAVIOR_DEFAULTS: Params = {
     "TrustedSigners": {"Enabled": False, "Quantity": 0},
     "TrustedKeyGroups": {"Enabled": False, "Quantity": 0},
@@ -154,7 +155,7 @@ def check_aliases(context: Context, config: Params, own: str) -> None:
 
 
 def distribution_of(entry: Params) -> Params:
-    deployed = time.time() - entry["changed"] >= DEPLOYMENT_SECONDS
+    deployed = time.time() - entry["changed"] >= DEPLOYING * Pace.scale
     return {
         "Id": entry["id"],
         "ARN": entry["arn"],

@@ -153,6 +153,22 @@ def delete_file_system(context: Context, params: Params) -> Answer:
     return {}
 
 
+@operation("efs", "DescribeTags")
+def describe_tags(context: Context, params: Params) -> Answer:
+    """The older way to ask for the tags of a file system; nobody pages through it here."""
+    one = file_system(context, params["FileSystemId"])
+    tags = context.backend().list_tags_for_resource(one.file_system_id)
+    return {"Tags": [{"Key": tag["Key"], "Value": tag["Value"]} for tag in tags]}
+
+
+@operation("efs", "CreateTags")
+def create_tags(context: Context, params: Params) -> Answer:
+    """The older way to tag a file system, or to change its tags."""
+    one = file_system(context, params["FileSystemId"])
+    context.backend().tagging_service.tag_resource(one.file_system_id, params["Tags"])
+    return {}
+
+
 @operation("efs", "DescribeBackupPolicy")
 def describe_backup_policy(context: Context, params: Params) -> Answer:
     """Not found until somebody chose one."""

@@ -118,6 +118,15 @@ def group_named(context: Context, name: str) -> Any:
     return group
 
 
+@operation("rds", "DescribeDBParameterGroups")
+def describe_db_parameter_groups(context: Context, params: Params) -> Answer:
+    """One that is asked for by its name and is not there is an error, not an empty list."""
+    name = params.get("DBParameterGroupName", "")
+    if name and not name.startswith("default."):
+        group_named(context, name)
+    return context.moto()
+
+
 @operation("rds", "DescribeDBParameters")
 def describe_db_parameters(context: Context, params: Params) -> Answer:
     """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBParameters.html"""
