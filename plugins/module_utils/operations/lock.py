@@ -88,6 +88,19 @@ def claim(run_id: str, purpose: str, pid: int | None = None, alone: bool = False
     return Owner(run_id, who, pid or os.getpid(), _machine(), purpose, alone=alone)
 
 
+def dead(owner: Owner, us: Owner) -> bool:
+    """Whether an owner was a process of our machine that writes no more. A keeper's run may have others that do."""
+    if not (owner.alone and owner.machine and owner.machine == us.machine):
+        return False
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
 def home_region(clients: Clients, region: str) -> str:
     """Where the locks of a region's partition are kept, so that runs in different regions meet."""
     return HOME.get(clients.partition(region), region)
@@ -134,7 +147,7 @@ class StackLock:
         pause, gone_by = 0.2, self.clock.now() + DELETED
         while True:
             last = self.last()
-            if last and self._held(last) and not self._dead(last):
+            if last and self._held(last) and not dead(last, self.owner):
                 if not waits_for(last):
                     raise LockHeld(self.stack, last, self.now)
             else:
@@ -203,18 +216,6 @@ class StackLock:
 
     def _held(self, record: Owner) -> bool:
         return record.state == "held" and self.now <= record.expires + GRACE
-
-    def _dead(self, record: Owner) -> bool:
-        """Whether the owner was a process of this machine that writes no more. A keeper's run may have others that do."""
-        if not (record.alone and record.machine and record.machine == self.owner.machine):
-            return False
-        try:
-            os.kill(record.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return False
 
     def _fresh(self, generation: int) -> Owner:
         now, token = self.now, uuid.uuid4().hex

@@ -20,6 +20,8 @@ LARGEST = 5 * 1024**3  # bytes of one PutObject
 # Python's own table apart, so that every controller sends the same types.
 TYPES = {
     ".avif": "image/avif",
+    ".ico": "image/vnd.microsoft.icon",
+    ".js": "text/javascript",
     ".map": "application/json",
     ".mjs": "text/javascript",
     ".webmanifest": "application/manifest+json",
@@ -139,11 +141,8 @@ class Objects(Resource):
         return {self.prefix + name: self._picture(name, path) for name, path in files_of(self.source, self.exclude)}
 
     def _picture(self, name: str, path: Path) -> dict[str, Any]:
-        guessed = TYPES.get(path.suffix.lower()) or _PLAIN.guess_type(path.name)[0] or "application/octet-stream"
-        if guessed.startswith("text/"):
-            guessed += "; charset=utf-8"
-        picture = {"content": _md5_of_file(path), "content_type": _first_match(self.content_types, name) or guessed}
-        header = _first_match(self.cache_control, name)
+        picture = {"content": _md5_of_file(path), "content_type": content_type_of(name, self.content_types)}
+        header = first_match(self.cache_control, name)
         return {**picture, **({"cache_control": header} if header else {})}
 
     def _upload(self, client: Any, key: str, picture: dict[str, Any], recorded: Picture) -> None:
@@ -198,6 +197,16 @@ def _manifest(pictures: Picture) -> bytes:
     return json.dumps({"version": 1, "objects": pictures}, sort_keys=True, indent=1).encode()
 
 
-def _first_match(patterns: Mapping[str, str] | None, name: str) -> str | None:
+def content_type_of(name: str, chosen: Mapping[str, str] | None) -> str:
+    """The type that a name is served with: that of the first pattern that fits, else the usual one of its ending."""
+    if given := first_match(chosen, name):
+        return given
+    ending = name[name.rfind(".") :].lower() if "." in name.rpartition("/")[2] else ""
+    plain, packed = _PLAIN.guess_type(name)
+    guessed = "application/gzip" if packed == "gzip" else TYPES.get(ending) or plain or "application/octet-stream"
+    return f"{guessed}; charset=utf-8" if guessed.startswith("text/") else guessed
+
+
+def first_match(patterns: Mapping[str, str] | None, name: str) -> str | None:
     """The value of the first pattern that a name fits, in the order in which they were written."""
     return next((value for pattern, value in (patterns or {}).items() if fnmatch(name, pattern)), None)
