@@ -39,16 +39,17 @@ class Uploaded:
 class Objects:
     """The objects below ``prefix``; names are keys without it. ``where`` names the bucket and whose it must be (trap 126)."""
 
-    def __init__(self, client: Any, where: Mapping[str, str], prefix: str, workers: int) -> None:
+    def __init__(self, client: Any, where: Mapping[str, str], prefix: str, workers: int, page: int = BATCH) -> None:
         self.prefix = prefix
         self.workers = workers
+        self.page = page  # keys that one call lists
         self._client = client
         self._where = dict(where)
 
     def listed(self, known: Sequence[str]) -> dict[str, tuple[str, int]]:
         """Name → ETag and size of every object. ``known`` names divide the listing into parts that are asked for side by side."""
         keys = sorted((self.prefix + name for name in known), key=str.encode)  # S3 orders by the bytes of UTF-8
-        edges = keys[BATCH - 1 : -1 : BATCH]
+        edges = keys[self.page - 1 : -1 : self.page]
         parts = list(zip(["", *edges], [*edges, ""], strict=True))
         with ThreadPoolExecutor(min(self.workers, len(parts))) as pool:
             found: dict[str, tuple[str, int]] = {}
@@ -62,7 +63,7 @@ class Objects:
         start: dict[str, Any] = {"StartAfter": after} if after else {}
         found: dict[str, tuple[str, int]] = {}
         while True:
-            page = self._client.list_objects_v2(**self._where, Prefix=self.prefix, **start)
+            page = self._client.list_objects_v2(**self._where, Prefix=self.prefix, MaxKeys=self.page, **start)
             for item in page.get("Contents", ()):
                 if last and item["Key"].encode() > last.encode():
                     return found
