@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playbooks import Playbooks, extra
 from stack import ACCOUNT, Stack
 
+from playbooks import Playbooks, extra
 from webstack_lab.testing import Lab
 
 REGIONS = ("us-east-1", "eu-west-1")

@@ -17,7 +17,7 @@ from least_privilege.scopes import CONDITIONS, reaches
 
 HERE = Path(__file__).parent
 LIMIT = 6144  # characters of a managed policy, white space not counted
-KINDS = ("plan", "converge", "destroy", "drill", "deploy")
+KINDS = ("plan", "converge", "destroy", "drill", "deploy", "sync")
 # The files whose operations a kind of run may call, and whether it has plan.json beside it.
 LOCK = ("operations/lock.py", "operations/aborting.py")
 SHARED = (*LOCK, "operations/stack_checks.py", "operations/undo.py", "operations/web_*.py", "operations/probe_*.py")
@@ -30,6 +30,7 @@ FILES: dict[str, tuple[str, ...]] = {
         *SHARED, "module.py", "operations/deploy_*.py", "operations/instance_refresh.py", "operations/refresh*.py", "operations/in_place*.py",
         "operations/launch_versions.py", "operations/rotation.py", "operations/release*.py", "operations/undo_deployment.py",
     ),
+    "sync": ("operations/sync*.py",),
 }  # fmt: skip
 BESIDE_PLAN = ("converge", "destroy")  # these are attached together with plan.json
 ENDS = (
@@ -45,6 +46,8 @@ ENDS = (
     "Unsubscribe",
     "Untag",
 )
+TAKERS = ("PutMetricAlarm", "PutCompositeAlarm")  # these take tags, though they are not called so
+BARE = ("CreateInvalidation",)  # and this takes none
 LOCKING = {"ssm:PutParameter", "ssm:DeleteParameters", "ssm:AddTagsToResource"}
 
 Statement = dict[str, Any]
@@ -64,7 +67,7 @@ def needed(kind: str) -> set[str]:
         found.update(actions(service, operation, line.endswith("+")))
     for service, operation in code.operations(*FILES[kind]):
         found.update(
-            actions(service, operation, "Create" in operation or operation in ("PutMetricAlarm", "PutCompositeAlarm"))
+            actions(service, operation, ("Create" in operation and operation not in BARE) or operation in TAKERS)
         )
     if kind == "plan":
         return {action for action in found if reads(action)}

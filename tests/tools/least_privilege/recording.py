@@ -16,12 +16,18 @@ sys.path.append(str(ROOT / "tests" / "integration"))
 Call = dict[str, Any]
 Runs = list[tuple[str, tuple[str, ...]]]  # the kind of run, and the playbook with its arguments
 DESTROY = ("-e", '{"confirm": "demo", "webstack_lift_deletion_protection": true}')
+OTHER_SITE = (
+    "-e",
+    '{"assets_sync_source": "roles/assets/files/site", "assets_sync_grace": 0, "assets_sync_wait": true}',
+)
 WHOLE: Runs = [
     ("plan", ("site.yml", "--check", "--diff")),
     ("converge", ("site.yml",)),
     ("converge", ("site.yml",)),
     ("plan", ("site.yml", "--check", "--diff")),
     ("plan", ("playbooks/status.yml",)),
+    ("sync", ("playbooks/sync_assets.yml",)),
+    ("sync", ("playbooks/sync_assets.yml", *OTHER_SITE)),
     ("destroy", ("playbooks/destroy.yml", *DESTROY)),
     ("destroy", ("playbooks/force_unlock.yml", "-e", "confirm=demo")),
 ]

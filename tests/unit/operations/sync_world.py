@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from direct import DirectClients, Watch
 
 from ansible_collections.webstack.aws.plugins.module_utils.engine.schedule import Clock
-from ansible_collections.webstack.aws.plugins.module_utils.engine.sdk import Clients
 from ansible_collections.webstack.aws.plugins.module_utils.operations.sync import Sync
 from ansible_collections.webstack.aws.plugins.module_utils.operations.sync_manifest import Manifest, decoded
 from ansible_collections.webstack.aws.plugins.module_utils.operations.sync_objects import Uploaded
 from ansible_collections.webstack.aws.plugins.module_utils.operations.sync_options import SYNC_ARGUMENTS, wish_of
+from webstack_lab.app import LabApp
 from webstack_lab.testing import Lab
 
 REGION, ACCOUNT, STACK = "us-east-1", "123456789012", "demo"
@@ -47,6 +48,12 @@ class Later(Clock):
         self.ahead += seconds
 
 
+@cache
+def clients_of(app: LabApp) -> DirectClients:
+    """One set of clients: to make them is most of what a run would cost."""
+    return DirectClients(app)
+
+
 class World:
     """One folder and one bucket; ``sync`` is a run as the module makes it."""
 
@@ -69,12 +76,14 @@ class World:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
 
-    def prepared(self, watch: Watch | None = None, clients: Clients | None = None, **options: Any) -> Sync:
+    def prepared(self, watch: Watch | None = None, **options: Any) -> Sync:
         """A run that has not looked yet."""
+        clients = clients_of(self.lab.app)
+        clients.watch = watch
         defaults = {key: facts.get("default") for key, facts in SYNC_ARGUMENTS.items()}
         given = {"stack": STACK, "source": str(self.folder), "prefix": "static", **options}
         wish = wish_of({**defaults, **given}, REGION, ACCOUNT, "aws")
-        return Sync(clients or DirectClients(self.lab.app, watch), wish, self.clock)
+        return Sync(clients, wish, self.clock)
 
     def sync(self, watch: Watch | None = None, **options: Any) -> tuple[Sync, Uploaded | None]:
         """One whole run; no outcome where there was nothing to do."""

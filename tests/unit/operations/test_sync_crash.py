@@ -14,7 +14,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
 from direct import URL, Send
-from sync_world import BUCKET, DAY, MANIFEST, NEXT, SITE, World
+from sync_world import BUCKET, DAY, MANIFEST, NEXT, SITE, World, clients_of
 
 from ansible_collections.webstack.aws.plugins.module_utils.operations.errors import OperationError
 from ansible_collections.webstack.aws.plugins.module_utils.operations.sync_manifest import LEASE, Manifest, encoded
@@ -232,7 +232,7 @@ def test_a_long_run_notes_how_far_it_has_come(world: World) -> None:
     run = world.prepared(concurrency=1)
     run.look()
     watch = Dying(10**6, False)
-    run._clients.watch = watch  # type: ignore[attr-defined]  # the test's own clients
+    clients_of(world.lab.app).watch = watch
     with pytest.raises(Died):
         try:
             run.carry_out(stop)

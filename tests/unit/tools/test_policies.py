@@ -21,6 +21,7 @@ WITH = {
     "destroy": ("plan", "destroy"),
     "drill": ("drill",),
     "deploy": ("deploy",),
+    "sync": ("sync",),
 }
 
 
