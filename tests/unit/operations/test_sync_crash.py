@@ -142,6 +142,26 @@ def test_a_failed_upload_leaves_pages_as_they_were(world: World) -> None:
     assert world.objects()["index.html"] == NEXT["index.html"]
 
 
+def test_what_a_failed_run_may_have_put_is_looked_at(world: World) -> None:
+    """S3 took the file, and nobody heard of it; then the folder goes back to what the manifest says."""
+
+    def watch(operation: str, _kind: str, send: Send) -> AWSResponse:
+        answer = send()
+        if operation == "PutObject" and "site.css" in answer.url:
+            return AWSResponse(
+                answer.url, 403, {}, _Body(b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>")
+            )
+        return answer
+
+    _run, outcome = world.sync(watch)
+    assert outcome is not None and outcome.failed is not None
+    assert world.objects()["site.css"] == "body {v3}"
+    world.fill({**SITE, "site.css": "body {v2}"})
+    world.good()
+    assert world.objects()["site.css"] == "body {v2}"
+    assert "/static/site.css" in world.invalidated()[-1]
+
+
 class _Body:
     def __init__(self, text: bytes) -> None:
         self._text = text
