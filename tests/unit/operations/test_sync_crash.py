@@ -100,6 +100,18 @@ def test_a_crash_and_a_step_back_leave_what_the_folder_holds(world: World) -> No
     assert "/static/site.css" in world.invalidated()[-1]
 
 
+def test_a_claim_that_is_left_makes_the_next_run_look(world: World) -> None:
+    world.good()
+    (world.folder / "site.css").write_text("body {v4}")
+    with pytest.raises(Died):
+        world.sync(Dying(2, True))
+    assert world.objects()["site.css"] == "body {v4}"
+    (world.folder / "site.css").write_text("body {v3}")
+    world.clock.ahead += LEASE + 10
+    world.good()
+    assert world.objects()["site.css"] == "body {v3}"
+
+
 @pytest.mark.parametrize("at", range(1, WRITES + 1))
 def test_a_lost_answer_changes_nothing(world: World, at: int) -> None:
     seen = 0
@@ -153,12 +165,14 @@ def test_what_a_failed_run_may_have_put_is_looked_at(world: World) -> None:
             )
         return answer
 
+    world.good()
+    (world.folder / "site.css").write_text("body {v4}")
     _run, outcome = world.sync(watch)
     assert outcome is not None and outcome.failed is not None
-    assert world.objects()["site.css"] == "body {v3}"
-    world.fill({**SITE, "site.css": "body {v2}"})
+    assert world.objects()["site.css"] == "body {v4}"
+    (world.folder / "site.css").write_text("body {v3}")
     world.good()
-    assert world.objects()["site.css"] == "body {v2}"
+    assert world.objects()["site.css"] == "body {v3}"
     assert "/static/site.css" in world.invalidated()[-1]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sync_world import DAY, NEXT, SITE, World
+from sync_world import BUCKET, DAY, NEXT, SITE, World
 
 from ansible_collections.webstack.aws.plugins.module_utils.operations.errors import OperationError
 from ansible_collections.webstack.aws.plugins.module_utils.operations.sync_invalidation import Target, folded
@@ -48,6 +48,15 @@ def test_asks_for_what_is_removed_when_it_is_removed(world: World) -> None:
     world.clock.ahead += 2 * DAY
     world.good()
     assert world.invalidated() == [["/static/logo.svg"]]
+
+
+def test_what_somebody_has_deleted_may_still_be_cached(world: World) -> None:
+    world.distribution()
+    world.good()
+    world.client.delete_object(Bucket=BUCKET, Key="static/site.css")
+    (world.folder / "site.css").write_text("new")
+    world.good()
+    assert world.invalidated() == [["/static/site.css"]]
 
 
 def test_every_run_has_a_reference_of_its_own(world: World) -> None:
