@@ -231,6 +231,16 @@ def run_operation(arguments: Mapping[str, Any], body: Callable[[Run], dict[str, 
     module.exit_json(**answer)
 
 
+def run_local(arguments: Mapping[str, Any], body: Callable[[dict[str, Any], bool], dict[str, Any]]) -> None:
+    """The body of a module that asks nothing of AWS. ``body`` gets the options, and whether this is check mode; an answer with ``msg`` is
+    a failure."""
+    module = AnsibleModule(argument_spec=copy.deepcopy(dict(arguments)), supports_check_mode=True)
+    answer = body(dict(module.params), module.check_mode)
+    if "msg" in answer:
+        module.fail_json(**answer)
+    module.exit_json(**answer)
+
+
 @quick_end
 def run_info(tiers: Mapping[str, Tier]) -> None:
     """The body of the module that lists what a stack has."""

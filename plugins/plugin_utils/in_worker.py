@@ -61,7 +61,8 @@ class InWorkerAction(ActionBase):
     def __init_subclass__(cls, tiers: Iterable[Tier] = (), **unused: Any) -> None:
         """Load what the tiers need. The controller does this before it forks the first worker that has such a task, and only then."""
         super().__init_subclass__(**unused)
-        warm(OTHERS | {kind.service for tier in tiers for kind in tier.kinds})
+        if services := {kind.service for tier in tiers for kind in tier.kinds}:
+            warm(services | OTHERS)
         gc.freeze()  # what is loaded stays: no child has to look at it, and so copy it, to find garbage
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
