@@ -18,6 +18,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from .engine import progress
 from .engine.converger import Converger, Settings
 from .engine.errors import OptionError, Refused, ResourceError
 from .engine.interruption import Interruption, leave_report, reports_home
@@ -315,6 +316,7 @@ def _planned(run: Run, tiers: Chosen) -> Converger:
         wait=options["wait"],
         wait_timeout=options["wait_timeout"],
         lift_deletion_protection=options["lift_deletion_protection"],
+        tell=progress.tell,
     )
     kinds = [kind for tier, values in tiers for kind in tier.purged(values)]
     labels = {tier.label(values) for tier, values in tiers}
