@@ -62,6 +62,11 @@ options:
         as the partition has it. All runs of a stack must say the same.
     type: str
     default: ""
+notes:
+  - Where the connection is local and the module's Python is the controller's, or nobody has chosen one, the module runs in a child of Ansible's
+    worker, which has the SDK loaded. The variable C(webstack_plain_modules) forbids that; the answer is the same.
+  - While something is waited for, a person at a terminal is told what and for how long. The variable C(webstack_progress) says so, or not, for
+    runs without a terminal.
 attributes:
   check_mode:
     description: Reports every change without making it, also on an empty account.

@@ -18,6 +18,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
+from .engine import progress
 from .engine.converger import Converger, Settings
 from .engine.errors import OptionError, Refused, ResourceError
 from .engine.interruption import Interruption, leave_report, reports_home
@@ -231,6 +232,16 @@ def run_operation(arguments: Mapping[str, Any], body: Callable[[Run], dict[str, 
     module.exit_json(**answer)
 
 
+def run_local(arguments: Mapping[str, Any], body: Callable[[dict[str, Any], bool], dict[str, Any]]) -> None:
+    """The body of a module that asks nothing of AWS. ``body`` gets the options, and whether this is check mode; an answer with ``msg`` is
+    a failure."""
+    module = AnsibleModule(argument_spec=copy.deepcopy(dict(arguments)), supports_check_mode=True)
+    answer = body(dict(module.params), module.check_mode)
+    if "msg" in answer:
+        module.fail_json(**answer)
+    module.exit_json(**answer)
+
+
 @quick_end
 def run_info(tiers: Mapping[str, Tier]) -> None:
     """The body of the module that lists what a stack has."""
@@ -305,6 +316,7 @@ def _planned(run: Run, tiers: Chosen) -> Converger:
         wait=options["wait"],
         wait_timeout=options["wait_timeout"],
         lift_deletion_protection=options["lift_deletion_protection"],
+        tell=progress.tell,
     )
     kinds = [kind for tier, values in tiers for kind in tier.purged(values)]
     labels = {tier.label(values) for tier, values in tiers}

@@ -9,10 +9,14 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any, NoReturn
 
 from ansible.module_utils import basic
+
+from ansible_collections.webstack.aws.plugins.module_utils.engine import progress
 
 try:
     from ansible.module_utils import _internal
@@ -37,17 +41,32 @@ class Done:
     code: int  # negative: the signal that ended it
 
 
-def run_module(main: Callable[[], None], arguments: bytes, profile: str, environment: Mapping[str, str]) -> Done:
-    """Run ``main`` to its end. ``arguments`` and ``profile`` are what ansible-core gives to a module, ``environment`` is added to ours.
+@dataclass
+class Given:
+    """What a module gets: the arguments in ansible-core's form and its name, and what is added to the environment."""
+
+    arguments: bytes
+    profile: str
+    environment: Mapping[str, str]
+
+
+def run_module(main: Callable[[], None], given: Given, hear: Callable[[str], None] | None = None) -> Done:
+    """Run ``main`` to its end. ``hear`` gets the lines that the module tells while it runs, where it is anybody's wish.
 
     Where this process is made to give up waiting (the task's ``timeout``), the child is asked to end and left alone, so that it can
     finish what it has under way.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        ear, mouth = os.pipe() if hear else (None, None)
         pid = os.fork()
         if pid == 0:
-            _be_the_module(main, arguments, profile, environment, stdout, stderr)
+            _be_the_module(main, given, (stdout, stderr), mouth)
         try:
+            if hear and ear is not None and mouth is not None:
+                os.close(mouth)
+                with os.fdopen(ear, encoding="utf-8") as lines:
+                    for line in lines:
+                        hear(line.rstrip())
             _pid, status = os.waitpid(pid, 0)
         except BaseException:
             os.kill(pid, signal.SIGTERM)
@@ -56,29 +75,31 @@ def run_module(main: Callable[[], None], arguments: bytes, profile: str, environ
 
 
 def _be_the_module(
-    main: Callable[[], None],
-    arguments: bytes,
-    profile: str,
-    environment: Mapping[str, str],
-    stdout: IO[bytes],
-    stderr: IO[bytes],
+    main: Callable[[], None], given: Given, output: tuple[IO[bytes], IO[bytes]], mouth: int | None
 ) -> NoReturn:
     """Never comes back: whatever the stack of calls holds belongs to another program."""
     code = 1
     try:
         for number, handler in SIGNALS.items():
             signal.signal(number, handler)
-        _redirect(stdout, stderr)
-        os.environ.update(environment)
-        basic._ANSIBLE_ARGS = arguments
-        basic._ANSIBLE_PROFILE = profile
+        _redirect(*output)
+        os.environ.update(given.environment)
+        basic._ANSIBLE_ARGS = given.arguments
+        basic._ANSIBLE_PROFILE = given.profile
         if _internal is not None:
             _internal.is_controller = False  # warnings go into the answer, as a module's do
+        if mouth is not None:
+            progress.tell = partial(_tell, mouth)
         code = _exit_code(main)
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code)  # taking the interpreter apart would cost more than the module
+
+
+def _tell(mouth: int, line: str) -> None:
+    with suppress(OSError):  # nobody hears it any more
+        os.write(mouth, f"{line}\n".encode())
 
 
 def _redirect(stdout: IO[bytes], stderr: IO[bytes]) -> None:

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ from ansible.vars.clean import remove_internal_keys
 
 from ansible_collections.webstack.aws.plugins.module_utils.engine.sdk import warm
 from ansible_collections.webstack.aws.plugins.module_utils.engine.tier import Tier
-from ansible_collections.webstack.aws.plugins.plugin_utils.child import run_module
+from ansible_collections.webstack.aws.plugins.plugin_utils.child import Given, run_module
 
 PROFILE = "legacy"  # the form, since ansible-core 2.19, of what goes to and comes from a module that asks for no other
 
@@ -39,6 +40,10 @@ except ImportError:  # before 2.19
     WRITING, READING = {"cls": AnsibleJSONEncoder, "vault_to_text": True}, ()
 
 PLAIN = "webstack_plain_modules"  # the variable that forbids all this
+PROGRESS = "webstack_progress"  # the variable that says whether waits are shown while they last
+WATCHED = (
+    sys.stdout.isatty() and sys.stderr.isatty()
+)  # of the controller, which imports this: its workers have no terminal
 
 OTHERS = {"resourcegroupstaggingapi", "ssm", "sts"}  # the services that runs ask, and of which no kind is
 
@@ -61,7 +66,8 @@ class InWorkerAction(ActionBase):
     def __init_subclass__(cls, tiers: Iterable[Tier] = (), **unused: Any) -> None:
         """Load what the tiers need. The controller does this before it forks the first worker that has such a task, and only then."""
         super().__init_subclass__(**unused)
-        warm(OTHERS | {kind.service for tier in tiers for kind in tier.kinds})
+        if services := {kind.service for tier in tiers for kind in tier.kinds}:
+            warm(services | OTHERS)
         gc.freeze()  # what is loaded stays: no child has to look at it, and so copy it, to find garbage
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -106,11 +112,22 @@ class InWorkerAction(ActionBase):
         environment: dict[str, str] = {}
         self._compute_environment_string(environment)
         written = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, **WRITING).encode()
-        done = run_module(self.module.main, written, PROFILE, environment)
+        hear = partial(_show, variables.get("inventory_hostname", "")) if self._shows(variables) else None
+        done = run_module(self.module.main, Given(written, PROFILE, environment), hear)
         answer = {"stdout": done.stdout, "stderr": done.stderr, "rc": done.code}
         data: dict[str, Any] = self._parse_returned_data(answer, *READING)
         remove_internal_keys(data)
         return data
+
+    def _shows(self, variables: dict[str, Any]) -> bool:
+        """Whether somebody looks at what happens right now, or has asked for it."""
+        if PROGRESS in variables:
+            return bool(boolean(self._templar.template(variables[PROGRESS])))
+        return WATCHED
+
+
+def _show(host: str, line: str) -> None:
+    display.display(f"{host}: {line}", color=C.COLOR_VERBOSE, stderr=True, screen_only=True)
 
 
 def _is_ours(python: str) -> bool:

@@ -139,6 +139,8 @@ class Resource:
         tuple[str, ...]
     ] = ()  # other values of "state" in which AWS takes changes, so none has to wait
     timeout: ClassVar[int] = 600  # seconds to wait for a ready state or for deletion
+    usual: ClassVar[int] = 0  # seconds until a ready state, as a rule; people are told. 0: nothing to tell
+    usual_deletion: ClassVar[int] = 0  # likewise, until it is gone
     tagged: ClassVar[bool] = True  # carries our ownership tags, so read() returns "tags"
     purge: ClassVar[bool] = False  # untagged kinds: everything that list_all() yields belongs to us
 

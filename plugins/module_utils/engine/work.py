@@ -15,6 +15,7 @@ from typing import Any
 
 from .errors import ResourceError
 from .graph import Graph
+from .progress import Tell, Waits
 from .reading import Reader
 from .report import one_line
 from .resource import OWNER_TAG, Resource
@@ -32,7 +33,8 @@ DOUBT = 10.0  # seconds in which something may still appear whose create call ha
 class Settings:
     """What the user says about the run as a whole.
 
-    ``stop`` gives the reason, from some moment on, why nothing new may be started; what runs is finished.
+    ``stop`` gives the reason, from some moment on, why nothing new may be started; what runs is finished. ``tell`` gets a line now and then
+    about what is waited for.
     """
 
     stack: str
@@ -43,6 +45,7 @@ class Settings:
     wait_timeout: float | None = None
     lift_deletion_protection: bool = False
     stop: Callable[[], str | None] | None = None
+    tell: Tell | None = None
 
 
 class Work:
@@ -54,6 +57,7 @@ class Work:
         self.clients = clients
         self.settings = settings
         self.clock = clock
+        self.waits = Waits(settings.tell, clock)
         self.made: set[Resource] = set()  # whose creation was attempted
         self.updated: set[Resource] = set()  # whose change was attempted
         self.written: set[Resource] = set()  # of which at least one call was carried out
@@ -91,6 +95,12 @@ class Work:
 
     def delete(self, resource: Resource) -> Steps:
         """Delete it, after what AWS still holds it with, and wait until it is gone."""
+        try:
+            yield from self._delete(resource)
+        finally:
+            self.waits.over(resource)
+
+    def _delete(self, resource: Resource) -> Steps:
         deadline = self.clock.now() + (self.settings.wait_timeout or resource.timeout)
         for pause in pauses(0.5, 15):
             try:
@@ -109,6 +119,7 @@ class Work:
                 passing = again or matches(error, resource.busy) or self._passes(error)
                 if not passing or self.clock.now() > deadline:
                     raise
+            self.waits.note(resource, "not yet to be deleted", resource.usual_deletion)
             yield pause
             if not (yield from self._look(resource)):
                 self.written.add(resource)
@@ -261,6 +272,12 @@ class Work:
         raise AssertionError("pauses never end")
 
     def _await_ready(self, resource: Resource) -> Steps:
+        try:
+            yield from self._until_ready(resource)
+        finally:
+            self.waits.over(resource)
+
+    def _until_ready(self, resource: Resource) -> Steps:
         deadline = self.clock.now() + (self.settings.wait_timeout or resource.timeout)
         for pause in pauses(
             0.5, 15, growth=1.1
@@ -280,6 +297,7 @@ class Work:
                     resource.address,
                     f"it is still {state}{reason}. Raise wait_timeout, or run again: a run continues where this one stopped",
                 )
+            self.waits.note(resource, str(state), resource.usual)
             yield pause
             if not (yield from self._look(resource)):
                 raise ResourceError("waiting for", resource.address, "it vanished while it was waited for. Run again")
@@ -294,6 +312,7 @@ class Work:
                     resource.address,
                     f"it is still there, in state {resource.get('state')}. Run again later",
                 )
+            self.waits.note(resource, "being deleted", resource.usual_deletion)
             yield pause
 
 

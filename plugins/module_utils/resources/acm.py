@@ -30,6 +30,7 @@ class Certificate(Resource):
     pending = ("PENDING_VALIDATION",)
     ready = ("ISSUED",)
     timeout = 1800
+    usual = 120  # once the validation records are there
 
     alternative_names: list[str] | None = None
     key_algorithm: str | None = None

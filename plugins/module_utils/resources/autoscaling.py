@@ -70,6 +70,7 @@ class AutoScalingGroup(Resource):
     changeable = ("launching", "attaching", "failing")
     ready = ("ready",)
     timeout = 1800
+    usual = 180
     shown = ("desired_capacity", "in_service", "instances_on_old_version", "suspended_processes")
 
     template: LaunchTemplate | None = None

@@ -62,6 +62,7 @@ class Distribution(Resource):
     ready = ("Deployed",)
     needs_ready = ("certificate",)
     timeout = 2400
+    usual = usual_deletion = 300  # a change, and being switched off before deletion, reaches every edge
 
     comment: str | None = None
     enabled: bool = True

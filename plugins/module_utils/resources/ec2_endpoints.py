@@ -45,6 +45,7 @@ class VpcEndpoint(Resource):
     pending = ("pending", "pendingacceptance", "deleting", "partial")
     ready = ("available",)
     timeout = 1200
+    usual = usual_deletion = 60
 
     MEMBERS: ClassVar[dict[str, str]] = {
         "route_table_ids": "RouteTableIds",

@@ -129,6 +129,7 @@ class NatGateway(Resource):
     pending = ("pending", "deleting")
     ready = ("available",)
     timeout = 1200
+    usual, usual_deletion = 120, 60
 
     subnet: Subnet | None = None
     address_of: ElasticIp | None = None

@@ -194,6 +194,7 @@ class MountTarget(Resource):
     pending = ("creating", "updating", "deleting")
     ready = ("available",)
     timeout = 900
+    usual = 90
     tagged = False
     purge = True
 

@@ -42,6 +42,7 @@ class ReplicationGroup(Resource):
     pending = ("creating", "modifying", "deleting")
     ready = ("available", "snapshotting")
     timeout = 3600
+    usual, usual_deletion = 600, 300
     api = {
         "description": "ReplicationGroupDescription",
         "engine": "Engine",

@@ -76,6 +76,7 @@ class CacheCluster(Resource):
     pending = ("creating", "modifying", "deleting", "rebooting cluster nodes", "rebooting cache cluster nodes")
     ready = ("available",)
     timeout = 1800
+    usual, usual_deletion = 300, 180
     api = {
         "engine": "Engine",
         "engine_version": "EngineVersion",

@@ -73,6 +73,7 @@ class LoadBalancer(Resource):
     }
     pending = ("provisioning",)
     ready = ("active", "active_impaired")
+    usual = 150
 
     type: str | None = None
     scheme: str | None = None

@@ -85,6 +85,7 @@ class Instance(Resource):
     pending = PASSING
     ready = USABLE
     timeout = 5400  # a Multi-AZ instance or a restore outlasts the SDK's own waiter (trap 17)
+    usual, usual_deletion = 600, 300  # twice as long for a large or a Multi-AZ one
     secret = ("master_user_password",)
     shown = ("port", "pending", "secret_arn")
     immutable = {  # trap 119

@@ -51,6 +51,7 @@ class RecordSets(Resource):
     within = (HostedZone, Certificate)
     pending = ("PENDING",)
     ready = ("INSYNC",)
+    usual = 60
     tagged = False
 
     zone: HostedZone | None = None

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.webstack.aws.plugins.plugin_utils.child import Done, run_module
+from ansible_collections.webstack.aws.plugins.module_utils.engine import progress
+from ansible_collections.webstack.aws.plugins.plugin_utils.child import Done, Given, run_module
 
 ARGUMENTS = {
     "_ansible_check_mode": True,
@@ -28,7 +29,7 @@ SPEC: dict[str, Any] = {"size": {"type": "int"}, "token": {"type": "str", "no_lo
 
 
 def run(main: Callable[[], None], **environment: str) -> Done:
-    return run_module(main, json.dumps({"ANSIBLE_MODULE_ARGS": ARGUMENTS}).encode(), "legacy", environment)
+    return run_module(main, Given(json.dumps({"ANSIBLE_MODULE_ARGS": ARGUMENTS}).encode(), "legacy", environment))
 
 
 def test_is_given_its_arguments_and_answers_as_any_module() -> None:
@@ -62,6 +63,41 @@ def test_has_an_environment_and_streams_of_its_own(capfd: pytest.CaptureFixture[
     assert sorted(done.stdout.splitlines()) == ["from a program", "yes ''"]
     assert sorted(done.stderr.splitlines()) == ["for the person", "its trouble"]
     assert "ONLY_HERE" not in os.environ and capfd.readouterr() == ("", "")
+
+
+def test_what_it_tells_while_it_runs_is_heard_at_once(tmp_path: Path) -> None:
+    def main() -> None:
+        assert progress.tell is not None
+        progress.tell("first")
+        until_exists(tmp_path / "heard")
+        progress.tell("zweitens, übrigens")
+        print("the answer")
+
+    def hear(line: str) -> None:
+        heard.append(line)
+        (tmp_path / "heard").touch()
+
+    heard: list[str] = []
+    assert run_module(main, Given(b"", "legacy", {}), hear) == Done("the answer\n", "", 0)
+    assert heard == ["first", "zweitens, übrigens"] and progress.tell is None
+
+
+def test_a_listener_that_is_gone_does_not_disturb_it(tmp_path: Path) -> None:
+    def main() -> None:
+        assert progress.tell is not None
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        progress.tell("I begin")
+        until_exists(tmp_path / "gone")
+        progress.tell("nobody hears this")
+        (tmp_path / "finished").touch()
+
+    def hear(_line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_module(main, Given(b"", "legacy", {}), hear)
+    (tmp_path / "gone").touch()
+    until_exists(tmp_path / "finished")
 
 
 def test_a_defect_is_a_traceback_and_a_code_and_never_comes_back_into_this_process() -> None:
