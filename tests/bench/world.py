@@ -109,6 +109,7 @@ class World:
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_REGION": "us-east-1",
             "WEBSTACK_ENDPOINT_URL": self.url,
             "WEBSTACK_RUNS_DIR": str(self.folder / "runs"),
         }
