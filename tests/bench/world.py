@@ -109,7 +109,6 @@ class World:
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_REGION": "us-east-1",
             "WEBSTACK_ENDPOINT_URL": self.url,
             "WEBSTACK_RUNS_DIR": str(self.folder / "runs"),
         }
@@ -122,7 +121,7 @@ class World:
         done = measured(command, environment, self.folder / "output.log")
         output = (self.folder / "output.log").read_text()
         if done.code not in may:
-            raise Failed(f"{' '.join(command)} ended with {done.code}\n{output[-3000:]}")
+            raise Failed(f"{' '.join(command)[:300]} ended with {done.code}\n{output[-3000:]}")
         answer = json.loads(output[output.index("{") :]) if as_json else {}
         calls = self._control("calls", "GET")
         return Played(done.seconds, done.peak_mb, calls, output, done.began, answer)
@@ -159,5 +158,5 @@ def measured(command: list[str], environment: dict[str, str], log: Path) -> Done
             process.wait()
             raise
     if not result.exists():
-        raise Failed(f"{' '.join(command)} was killed, see {log}")
+        raise Failed(f"{' '.join(command)[:300]} was killed, see {log}")
     return Done(**json.loads(result.read_text()))
