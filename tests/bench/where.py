@@ -50,6 +50,7 @@ def where(bench: Bench) -> Part:
     calls = sum(call["ms"] for call in last.calls) / 1000
     part.notes += [
         f"By task of the last run: {', '.join(f'{name} {length:.1f} s' for length, name in tasks[:6])}.",
-        f"In the module that plans: {inside:.1f} s, of which the emulator was at work for {calls:.1f} s; it answers one call at a time.",
+        f"The module that plans takes {inside:.1f} s. The answers to its {len(last.calls)} calls take {calls:.1f} s together, most of it in a "
+        "queue: they are asked at the same time, and the emulator answers one at a time.",
     ]
     return part

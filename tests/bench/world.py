@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Timer
 from typing import Any, Self
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-MEGABYTE = 2**20
 TIMEOUT = 900  # seconds for one playbook
 
 
@@ -125,7 +121,7 @@ class World:
         done = measured(command, environment, self.folder / "output.log")
         output = (self.folder / "output.log").read_text()
         if done.code not in may:
-            raise Failed(f"{' '.join(command)} ended with {done.code}\n{output[-3000:]}")
+            raise Failed(f"{' '.join(command)[:300]} ended with {done.code}\n{output[-3000:]}")
         answer = json.loads(output[output.index("{") :]) if as_json else {}
         calls = self._control("calls", "GET")
         return Played(done.seconds, done.peak_mb, calls, output, done.began, answer)
@@ -143,26 +139,24 @@ class Done:
 
 def measured(command: list[str], environment: dict[str, str], log: Path) -> Done:
     """Run a command to its end, in a process group of its own; the memory is that of the biggest process that it was made of."""
+    result = log.with_suffix(".json")
+    result.unlink(missing_ok=True)
+    launcher = [sys.executable, "-S", "-E", str(Path(__file__).with_name("launch.py")), str(result)]
     with log.open("wb") as output:
-        began, started = time.time(), time.monotonic()
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            [*launcher, *command],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
-        timer = Timer(TIMEOUT, os.killpg, (process.pid, signal.SIGKILL))
-        timer.start()
         try:
-            # The kernel keeps the greatest resident size of a process and of all its descendants that were waited for.
-            _pid, status, usage = os.wait4(process.pid, 0)
+            process.wait(TIMEOUT)
         except BaseException:  # whoever stops the benchmark stops what it runs
             os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             raise
-        finally:
-            timer.cancel()
-        seconds = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Done(process.returncode, seconds, kilobytes(usage) * 1024 / MEGABYTE, began)
-
-
-def kilobytes(usage: resource.struct_rusage) -> int:
-    """The greatest resident size; Linux counts kilobytes, macOS bytes."""
-    return usage.ru_maxrss // 1024 if sys.platform == "darwin" else usage.ru_maxrss
+    if not result.exists():
+        raise Failed(f"{' '.join(command)[:300]} was killed, see {log}")
+    return Done(**json.loads(result.read_text()))
