@@ -63,11 +63,12 @@ class InWorkerAction(ActionBase):
     _supports_async = True
     module: ClassVar[ModuleType]
 
-    def __init_subclass__(cls, tiers: Iterable[Tier] = (), **unused: Any) -> None:
-        """Load what the tiers need. The controller does this before it forks the first worker that has such a task, and only then."""
+    def __init_subclass__(cls, tiers: Iterable[Tier] = (), services: Iterable[str] = (), **unused: Any) -> None:
+        """Load what the tiers need, and these services. The controller does this before it forks the first worker that has such a task,
+        and only then."""
         super().__init_subclass__(**unused)
-        if services := {kind.service for tier in tiers for kind in tier.kinds}:
-            warm(services | OTHERS)
+        if wanted := {kind.service for tier in tiers for kind in tier.kinds} | set(services):
+            warm(wanted | OTHERS)
         gc.freeze()  # what is loaded stays: no child has to look at it, and so copy it, to find garbage
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
