@@ -33,6 +33,7 @@ SHIPPED = {
     "ansible.cfg",
     "changelogs",
     "docs",
+    "examples",
     "extensions",
     "inventories",
     "meta",

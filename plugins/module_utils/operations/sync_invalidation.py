@@ -59,7 +59,7 @@ def target_of(client: Any, stack: str, bucket: str, distribution_id: str | None)
 
 def _is_of(item: Mapping[str, Any], stack: str) -> bool:
     """Whether a distribution is the stack's: CloudFront's listing has no tags, so its comment names the stack."""
-    return str(item["Comment"]).split(": ")[0] == f"{stack} by webstack.aws"
+    return str(item["Comment"]).split(": ", 1)[0] == f"{stack} by webstack.aws"
 
 
 def folded(paths: Iterable[str], limit: int) -> list[str]:

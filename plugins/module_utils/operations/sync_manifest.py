@@ -124,7 +124,7 @@ class Store:
     def _put(self, manifest: Manifest, *, sure: bool = True) -> Manifest:
         manifest = replace(manifest, written=self.now if sure else 0.0)
         body = encoded(manifest)
-        for _ in range(TRIES):
+        for _attempt in range(TRIES):
             expected = {"IfMatch": self._etag} if self._etag else {"IfNoneMatch": "*"}
             try:
                 answer = self._client.put_object(
