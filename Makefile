@@ -42,7 +42,7 @@ test: setup  ## Run every test that needs no AWS account; PYTEST_ARGS="-k word" 
 
 crash: setup  ## Let runs die at every call, site.yml and drills by every signal, lose every answer, have bad days
 	@WEBSTACK_ALL_KILLS=yes $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder tests/unit/crash tests/integration/test_killed_site.py $(PYTEST_ARGS)
-	@WEBSTACK_ALL_KILLS=yes $(BIN)/python -m pytest --reruns 1 tests/integration/test_undo.py $(PYTEST_ARGS)
+	@WEBSTACK_ALL_KILLS=yes $(BIN)/python -m pytest --reruns 1 tests/integration/test_undo.py tests/integration/test_deploy_in_place.py $(PYTEST_ARGS)
 
 molecule: setup  ## Run every Molecule scenario, each on a local AWS of its own; ROLE=network runs those of one role
 	@SCENARIOS=$(or $(ROLE),all) $(BIN)/python -m pytest -n auto --maxschedchunk 1 --durations 0 tests/molecule $(PYTEST_ARGS)

@@ -174,6 +174,7 @@ def passed(played: Played, report: dict[str, Any]) -> None:
     assert played.code == (0 if report["verdict"] == "pass" else 2), played.failures or played.output[-3000:]
 
 
+@pytest.mark.skipif("WEBSTACK_ALL_KILLS" not in os.environ, reason="a part of make crash")
 def test_a_deployment_killed_halfway_puts_its_host_back_and_is_finished_by_the_next_run(shop: Shop) -> None:
     first = shop.playbooks.start(*shop.command("B"))
     until(lambda: sum(name == "B" for name in shop.running().values()) == 2, 240)
@@ -191,12 +192,13 @@ def test_a_deployment_killed_halfway_puts_its_host_back_and_is_finished_by_the_n
 
 
 def test_release_b_over_a_fails_no_request(shop: Shop) -> None:
+    [before] = set(shop.running().values())
     played = shop.deploy("B2", deployment_probes=shop.probes(), deployment_baseline=8, deployment_serial=[1, "25%"])
     report = shop.report()
     passed(played, report)
     [probe] = report["probes"]
     assert probe["failed"] == 0 and probe["requests"] >= REQUESTS, probe["requests"]
-    assert {row["name"] for row in report["releases"]} == {"B", "B2"}
+    assert {row["name"] for row in report["releases"]} == {before, "B2"}
     assert set(shop.running().values()) == {"B2"} and shop.pointer() == "B2"
     assert shop.suspended() == [] and shop.owner() is None
     quiet(shop.stack, "compute_asg", TIERS["compute_asg"])

@@ -32,8 +32,8 @@ from webstack_lab.app import LabApp
 from webstack_lab.snapshot import snapshot
 
 REGION = "us-east-1"
-ALL = bool(os.environ.get("WEBSTACK_ALL_KILLS"))  # `make crash`; otherwise at every third call
-STEP = 1 if ALL else 3
+ALL = bool(os.environ.get("WEBSTACK_ALL_KILLS"))  # `make crash`; otherwise at every fifth call
+STEP = 1 if ALL else 5
 
 
 class Hurried(Clock):
