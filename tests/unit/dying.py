@@ -116,7 +116,7 @@ class World:
     # Dying.
 
     def die_everywhere(self, tier: str, *, removal: bool) -> list[Death]:
-        """Run once, dying on the side before and after every write call (or each ``STEP``-th). All deaths, judged by how this run ends.
+        """Run once, dying on the side before and after every write call (or the first and each ``STEP``-th after it). All deaths, judged by how this run ends.
 
         Dying before a call is left out where the account is still the one of the last death: it would be the same death.
         """
@@ -135,7 +135,7 @@ class World:
             return send()
         with self.app.lock:
             self.number += 1
-            if self.number % STEP:
+            if (self.number - 1) % STEP:
                 return send()
             if snapshot() != self._last:
                 self._die(tier, removal, operation, "before")
