@@ -1,27 +1,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tells the module which process to watch: the playbook that holds the lock, which only the controller knows."""
+"""Tells the module which process to watch, and runs it in a child of the worker, where that is the same: see plugin_utils/in_worker.py."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.webstack.aws.plugins.modules import stack_lock
+from ansible_collections.webstack.aws.plugins.plugin_utils.in_worker import InWorkerAction
+from ansible_collections.webstack.aws.plugins.plugin_utils.watched import watched
 
 
-class ActionModule(ActionBase):
-    """Runs the module, where it runs on the controller itself, with the controller's process id and folder of runs."""
+class ActionModule(InWorkerAction, services=("ssm",)):
+    """See webstack.aws.stack_lock. Its keeper outlives it, and ends with the playbook: nothing of that can be left to the background."""
 
-    _supports_check_mode = True
     _supports_async = False
+    module = stack_lock
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
-        if self._connection.transport in ("local", "ansible.builtin.local"):
-            arguments["controller_pid"] = os.getppid()  # this is a worker, forked from the playbook's process
-            arguments["runs_dir"] = os.path.abspath(arguments.get("runs_dir") or "runs")
-        result.update(
-            self._execute_module(module_name="webstack.aws.stack_lock", module_args=arguments, task_vars=task_vars)
-        )
-        return result
+    def _arguments(self) -> dict[str, Any]:
+        return watched(self)

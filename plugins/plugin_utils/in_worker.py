@@ -26,6 +26,7 @@ from ansible.vars.clean import remove_internal_keys
 from ansible_collections.webstack.aws.plugins.module_utils.engine.sdk import warm
 from ansible_collections.webstack.aws.plugins.module_utils.engine.tier import Tier
 from ansible_collections.webstack.aws.plugins.plugin_utils.child import Given, run_module
+from ansible_collections.webstack.aws.plugins.plugin_utils.watched import LOCAL
 
 PROFILE = "legacy"  # the form, since ansible-core 2.19, of what goes to and comes from a module that asks for no other
 
@@ -46,8 +47,6 @@ WATCHED = (
 )  # of the controller, which imports this: its workers have no terminal
 
 OTHERS = {"resourcegroupstaggingapi", "ssm", "sts"}  # the services that runs ask, and of which no kind is
-
-LOCAL = ("local", "ansible.builtin.local")
 
 display = Display()
 
@@ -78,13 +77,17 @@ class InWorkerAction(ActionBase):
         if reason := self._why_elsewhere(variables):
             display.vvv(f"Starting the module {name}: {reason}", host=self._play_context.remote_addr)
             in_background = bool(self._task.async_val) and not self._connection.has_native_async
-            result.update(self._execute_module(module_name=name, task_vars=task_vars, wrap_async=in_background))
+            result.update(self._execute_module(name, self._arguments(), task_vars=task_vars, wrap_async=in_background))
             if not in_background:
                 self._remove_tmp_path(self._connection._shell.tmpdir)
         else:
             display.vvv(f"Running the module {name} in a child of its worker", host=self._play_context.remote_addr)
             result.update(self._run_here(name, variables))
         return result
+
+    def _arguments(self) -> dict[str, Any]:
+        """What the module gets. Some need to hear more than the task says."""
+        return dict(self._task.args)
 
     def _why_elsewhere(self, variables: dict[str, Any]) -> str | None:
         """Why the module has to be started as any other; None where a child of this worker does the same."""
@@ -108,7 +111,7 @@ class InWorkerAction(ActionBase):
         return None if python.startswith("auto") else python
 
     def _run_here(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
-        arguments = dict(self._task.args)
+        arguments = self._arguments()
         self._update_module_args(name, arguments, variables)
         environment: dict[str, str] = {}
         self._compute_environment_string(environment)

@@ -8,10 +8,11 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+LOCAL = ("local", "ansible.builtin.local")
+
 
 class WatchedAction(ActionBase):
-    """Runs the module of its task's name. On the controller itself, the module also gets the controller's process id, and its folder
-    of runs as an absolute path; on another machine there is no playbook to watch."""
+    """Runs the module of its task's name. On the controller itself, the module also gets what ``watched`` tells it."""
 
     _supports_check_mode = True
     _supports_async = False
@@ -19,9 +20,16 @@ class WatchedAction(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
-        if self._connection.transport in ("local", "ansible.builtin.local"):
-            arguments["controller_pid"] = os.getppid()  # this is a worker, forked from the playbook's process
-            arguments["runs_dir"] = os.path.abspath(arguments.get("runs_dir") or "runs")
+        arguments = watched(self)
         result.update(self._execute_module(module_name=self.module_name, module_args=arguments, task_vars=task_vars))
         return result
+
+
+def watched(action: ActionBase) -> dict[str, Any]:
+    """The arguments of an action's task; on the controller itself with the controller's process id, and its folder of runs as an
+    absolute path. On another machine there is no playbook to watch. Call it in the worker, not in a child of it."""
+    arguments = dict(action._task.args)
+    if action._connection.transport in LOCAL:
+        arguments["controller_pid"] = os.getppid()  # a worker is forked from the playbook's process
+        arguments["runs_dir"] = os.path.abspath(arguments.get("runs_dir") or "runs")
+    return arguments

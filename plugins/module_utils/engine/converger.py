@@ -185,7 +185,7 @@ class Converger:
             verb, resource = node
             return self._counted(node, work[verb](resource))
 
-        finish = walk(needs, start, self.clock, stop=self.settings.stop)
+        finish = walk(needs, start, self.clock, stop=self.settings.stop, lasts=lasts)
         verbs = {step.resource: step.verb for step in self.steps}
         return report_of(finish, verbs, self.work, self.clients.counter.by_label, self._needs)
 
@@ -221,3 +221,10 @@ class Converger:
     def diff(self) -> list[dict[str, Any]]:
         """The planned steps as Ansible shows them: one entry a resource, only what differs, secrets hidden."""
         return [difference(step) for step in self.steps]
+
+
+def lasts(node: Node) -> float:
+    """The seconds that a node takes, as a rule: a call or two, and what people are told of the waiting."""
+    verb, resource = node
+    waiting = {"apply": 0, "ready": resource.usual, "delete": resource.usual_deletion}
+    return 1.0 + waiting[verb]

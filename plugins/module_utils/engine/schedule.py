@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Hashable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import Generic, TypeVar
 
 Node = TypeVar("Node", bound=Hashable)
@@ -59,13 +60,27 @@ def walk(
     clock: Clock,
     workers: int = 16,
     stop: Callable[[], str | None] | None = None,
+    lasts: Callable[[Node], float] = lambda _node: 1.0,
 ) -> Finish[Node]:
     """Run every node after all that it needs. After a failure or a deferral, what depends on it is not started.
 
-    As soon as ``stop`` gives a reason, nothing new is started: work that runs is finished, a step that sleeps is deferred.
+    Where more nodes may run than there are workers, those at the head of the longest chain go first; ``lasts`` tells the seconds that a
+    node takes, as a rule. As soon as ``stop`` gives a reason, nothing new is started: work that runs is finished, a step that sleeps is
+    deferred.
     """
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        return _Walk(needs, start, clock, pool, stop).run()
+        return _Walk(needs, start, clock, pool, workers, stop, ahead(needs, lasts)).run()
+
+
+def ahead(needs: Mapping[Node, set[Node]], lasts: Callable[[Node], float]) -> dict[Node, float]:
+    """For each node, the seconds of the longest chain that begins with it. Raises graphlib.CycleError where a node needs itself."""
+    longest = dict.fromkeys(needs, 0.0)
+    for node in reversed(list(TopologicalSorter(needs).static_order())):
+        if node in needs:
+            longest[node] += lasts(node)
+            for need in needs[node]:
+                longest[need] = max(longest.get(need, 0.0), longest[node])
+    return longest
 
 
 class _Walk(Generic[Node]):
@@ -77,14 +92,18 @@ class _Walk(Generic[Node]):
         start: Callable[[Node], Steps],
         clock: Clock,
         pool: ThreadPoolExecutor,
+        workers: int,
         stop: Callable[[], str | None] | None,
+        ahead: Mapping[Node, float],
     ) -> None:
         self.finish: Finish[Node] = Finish()
         self.left = {node: set(after) for node, after in needs.items()}
         self.start = start
         self.clock = clock
         self.pool = pool
+        self.workers = workers
         self.stop = stop
+        self.ahead = ahead
         self.begun: dict[Node, float] = {}
         self.sleeping: list[tuple[float, int, Node, Steps]] = []
         self.running: dict[Future[Pause | None], tuple[Node, Steps]] = {}
@@ -114,19 +133,27 @@ class _Walk(Generic[Node]):
             self.sleeping.clear()
 
     def _wake_and_start(self) -> None:
-        while self.sleeping and self.sleeping[0][0] <= self.clock.now():
+        """Give every free worker something: first what has slept enough, then the heads of the longest chains."""
+        while self._free and self.sleeping and self.sleeping[0][0] <= self.clock.now():
             _due, _number, node, work = heapq.heappop(self.sleeping)
             self.running[self.pool.submit(next, work, None)] = (node, work)
-        ready = self.left.items() if self.finish.stopped is None else ()
-        for node in [node for node, after in ready if after <= self.finish.done.keys()]:
+        left = self.left.items() if self._free and self.finish.stopped is None else ()
+        ready = sorted(
+            (node for node, after in left if after <= self.finish.done.keys()), key=lambda one: -self.ahead[one]
+        )
+        for node in ready[: self._free]:
             del self.left[node]
             self.begun[node], self.finish.begun[node] = self.clock.now(), self.clock.wall()
             work = self.start(node)
             self.running[self.pool.submit(next, work, None)] = (node, work)
 
+    @property
+    def _free(self) -> int:
+        return self.workers - len(self.running)
+
     def _pause(self) -> float | None:
         """Seconds until there may be something to do; None where nothing sleeps."""
-        pause = max(0.0, self.sleeping[0][0] - self.clock.now()) if self.sleeping else None
+        pause = max(0.0, self.sleeping[0][0] - self.clock.now()) if self.sleeping and self._free else None
         if self.stop is None or not (self.running or self.sleeping):
             return pause
         return LOOK if pause is None else min(pause, LOOK)

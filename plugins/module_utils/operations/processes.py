@@ -7,7 +7,10 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+NAME = "webstack-keeper"  # as `ps` and `pkill` see it: who kills every ansible-playbook by name does not mean this one
 
 POLL = 0.02  # seconds between looks, where the system cannot tell us when a process ends
 
@@ -100,6 +103,8 @@ def leave_behind(body: Callable[[int], None], output: Path) -> int:
 
 
 def _detach(kept: int, output: Path) -> None:
+    with suppress(OSError):  # only Linux has it
+        Path("/proc/self/comm").write_text(NAME, encoding="ascii")
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     nothing = os.open(os.devnull, os.O_RDONLY)

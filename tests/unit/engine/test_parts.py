@@ -15,7 +15,7 @@ from ansible_collections.webstack.aws.plugins.module_utils.engine.permission imp
 from ansible_collections.webstack.aws.plugins.module_utils.engine.reading import guarded
 from ansible_collections.webstack.aws.plugins.module_utils.engine.report import Step, difference, plain
 from ansible_collections.webstack.aws.plugins.module_utils.engine.resource import Resource, Scope, Unknown, resources_in
-from ansible_collections.webstack.aws.plugins.module_utils.engine.schedule import Deferred, walk
+from ansible_collections.webstack.aws.plugins.module_utils.engine.schedule import Deferred, ahead, walk
 from ansible_collections.webstack.aws.plugins.module_utils.engine.tier import Tier
 from webstack_lab.testing import Lab
 
@@ -283,3 +283,37 @@ def test_an_interruption_is_nobody_s_failure() -> None:
 def test_a_stopped_run_ends_at_once_when_nothing_runs() -> None:
     finish = walk({"a": set()}, lambda node: work([]), FakeClock(), stop=lambda: "never mind")
     assert finish.not_started == ["a"] and finish.stopped == "never mind"
+
+
+def test_the_longest_chain_goes_first_when_there_are_more_nodes_than_workers() -> None:
+    log: list[str] = []
+    needs = {"alarm": set(), "topic": set(), "network": set(), "database": {"network"}, "replica": {"database"}}
+    lasts = {"database": 600.0, "replica": 600.0, "topic": 20.0}
+    finish = walk(
+        needs,
+        lambda node: work(log, name=node),
+        FakeClock(),
+        workers=1,
+        lasts=lambda node: lasts.get(node, 1.0),
+    )
+    assert log == ["network done", "database done", "replica done", "topic done", "alarm done"]
+    assert set(finish.done) == set(needs)
+
+
+def test_nodes_that_sleep_leave_their_worker_to_others_and_go_on_when_one_is_free() -> None:
+    log: list[str] = []
+    pieces = {"poll": lambda: work(log, 5, 5, name="poll"), "quick": lambda: work(log, name="quick")}
+    finish = walk({"poll": set(), "quick": set()}, lambda node: pieces[node](), FakeClock(), workers=1)
+    assert log == ["poll waits", "quick done", "poll waits", "poll done"]
+    assert finish.last_pause == {"poll": 5}
+
+
+def test_how_much_lies_ahead_of_a_node_counts_what_may_be_unknown() -> None:
+    assert ahead(
+        {"a": set(), "b": {"a", "not of this walk"}, "c": {"a"}}, {"a": 1.0, "b": 5.0, "c": 2.0}.__getitem__
+    ) == {
+        "a": 6.0,
+        "b": 5.0,
+        "c": 2.0,
+        "not of this walk": 5.0,
+    }

@@ -162,6 +162,12 @@ def test_a_run_that_is_killed_at_any_stage_leaves_nothing(world: World, stage: s
     assert world.lock().current() is None and pending(world.story.records) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="only Linux lets a process change its name")
+def test_who_kills_playbooks_by_name_does_not_mean_the_keeper(world: World) -> None:
+    world.start("begun")
+    assert Path(f"/proc/{world.keeper_pid}/comm").read_text().strip() == "webstack-keeper"
+
+
 def test_the_promise_is_on_the_disk_and_the_keeper_is_ready_before_the_fault(world: World) -> None:
     world.start("armed")
     assert world.replacements() == []
