@@ -58,7 +58,7 @@ def lines(path: str) -> list[str]:
 
 def run(words: list[str], bench: Bench, known: dict[str, Any]) -> dict[str, Any]:
     """The results of these scenarios, beside those that are known of others."""
-    found = {"machine": machine(), "repeat": bench.repeat, "date": datetime.now(timezone.utc).date().isoformat()}
+    found = {"machine": machine(), "date": datetime.now(timezone.utc).date().isoformat()}
     parts = dict(known.get("scenarios", {}))
     for word in words:
         began = time.monotonic()

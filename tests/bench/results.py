@@ -91,7 +91,7 @@ def as_markdown(found: dict[str, Any]) -> str:
     machine = found["machine"]
     parts = [
         f"Measured {found['date']} on {machine['cores']} cores ({machine['cpu']}), Python {machine['python']}, ansible-core "
-        f"{machine['ansible']}; medians of {found['repeat']} runs where a row says no other number."
+        f"{machine['ansible']}. Seconds are medians of so many runs, memory is the highest."
     ]
     ratios = [
         [
@@ -109,17 +109,17 @@ def as_markdown(found: dict[str, Any]) -> str:
         rows = [
             [
                 row["name"] + (f" ({row['note']})" if row["note"] else ""),
-                f"{row['median']:.1f}"
-                + ("" if len(row["seconds"]) == found["repeat"] else f" of {len(row['seconds'])}"),
+                f"{row['median']:.1f}",
                 f"{min(row['seconds']):.1f} – {max(row['seconds']):.1f}",
-                f"{row['reads']} / {row['writes']}",
-                f"{row['peak_mb']:.0f}",
+                str(len(row["seconds"])),
+                f"{row['reads']} / {row['writes']}" if row["by_service"] else "not counted",
+                f"{row['peak_mb']:.0f}" if row["peak_mb"] else "not measured",
             ]
             for row in part["rows"]
         ]
         shown = [f"### {part['title']} (`WORD={word}`)"]
         if rows:
-            shown.append(table(["Run", "Seconds", "From – to", "Reads / writes", "Peak MB"], rows))
+            shown.append(table(["Run", "Seconds", "From – to", "Runs", "Reads / writes", "Peak MB"], rows))
         parts += [*shown, *("\n".join(f"- {note}" for note in part["notes"]) for _once in range(bool(part["notes"])))]
     return "\n\n".join(parts) + "\n"
 

@@ -73,7 +73,7 @@ def found() -> dict[str, Any]:
     part.at_most("peak memory", row.peak_mb, 10, "MB")
     part.notes.append("A note.")
     machine = {"cores": 2, "cpu": "some", "python": "3.11", "ansible": "2.19"}
-    return {"machine": machine, "repeat": 3, "date": "2026-01-01", "scenarios": {"quiet": part.as_json()}}
+    return {"machine": machine, "date": "2026-01-01", "scenarios": {"quiet": part.as_json()}}
 
 
 def test_rows_have_medians_and_ratios_say_whether_they_hold() -> None:
@@ -88,7 +88,7 @@ def test_the_table_is_written_between_its_marks_and_nowhere_else() -> None:
     text = as_markdown(found())
     assert "| ours / theirs | 0.05 | 0.06 | yes |" in text
     assert "| peak memory | 53 MB | 10 MB | **no** |" in text
-    assert "| site.yml (one region) | 2.0 | 1.0 – 3.0 | 70 / 0 | 53 |" in text
+    assert "| site.yml (one region) | 2.0 | 1.0 – 3.0 | 3 | 70 / 0 | 53 |" in text
     page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     assert written_into(page, text) == f"before\n{BEGIN}\n\n{text}\n{END}\nafter\n"
     with pytest.raises(ValueError, match="needs the lines"):
