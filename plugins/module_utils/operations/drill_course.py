@@ -71,7 +71,7 @@ def conduct(drill: Drill, connection: Mapping[str, Any]) -> dict[str, Any]:
         trouble = str(error)
     finally:
         _undo(drill, scene)
-        left = operation.finish()
+        left = operation.finish_or_tell(scene.findings)
         survivors = _survivors(drill, scene)  # the prober has ended: what it wrote last is in
         time.sleep(SETTLE)
         over.set()

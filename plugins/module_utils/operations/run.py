@@ -196,6 +196,17 @@ class Operation:
             self._finish_alone(release)
         if not self.journal.read().of("end"):
             self.journal.append("end")
+        return self._unrestored()
+
+    def finish_or_tell(self, findings: list[str]) -> list[str]:
+        """End the run; a keeper that does not come to its end is one more finding, and the targets that it still has to restore are returned."""
+        try:
+            return self.finish()
+        except OperationError as error:
+            findings.append(str(error))
+            return self._unrestored()
+
+    def _unrestored(self) -> list[str]:
         return [intent.target for intent in pending(self.journal.read().records)]
 
     def _finish_alone(self, release: bool) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.webstack.aws.plugins.module_utils.engine.sdk import Clients
+from ansible_collections.webstack.aws.plugins.module_utils.operations import run
 from ansible_collections.webstack.aws.plugins.module_utils.operations.errors import OperationError
 from ansible_collections.webstack.aws.plugins.module_utils.operations.probe_specs import ProbeSpec
 from ansible_collections.webstack.aws.plugins.module_utils.operations.run import Operation, Plan
@@ -73,7 +74,12 @@ def main(options: dict[str, Any]) -> None:
         time.sleep(0.01)
     if options["stage"] == "stopped":
         print(reason, flush=True)
-    print(json.dumps(operation.finish()), flush=True)
+    if "ending" in options:
+        run.ENDING = options["ending"]
+        findings: list[str] = []
+        print(json.dumps([operation.finish_or_tell(findings), findings]), flush=True)
+    else:
+        print(json.dumps(operation.finish()), flush=True)
 
 
 if __name__ == "__main__":

@@ -232,6 +232,16 @@ def test_an_undo_that_fails_is_repeated_and_does_not_hold_up_the_others(world: W
     assert [note.data["failed"] for note in world.story.of("note")] == ["not yet", "not yet"]
 
 
+def test_a_keeper_that_is_still_undoing_does_not_cost_the_run_its_report(world: World, tmp_path: Path) -> None:
+    process = world.start("injected", reluctant=str(tmp_path / "attempts"), read=True, ending=0.1)
+    output, _errors = process.communicate("finish\n", timeout=20)
+    left, [finding] = json.loads(output.splitlines()[-1])
+    assert "reluctant" in left
+    assert "is still undoing" in finding and "keeper.log" in finding
+    world.await_end()  # it goes on
+    assert (tmp_path / "attempts").read_text() == "xxx" and pending(world.story.records) == []
+
+
 def test_the_lock_is_held_while_the_run_lives_and_its_keeper_sends_heartbeats(world: World) -> None:
     world.start("begun")
     with pytest.raises(LockHeld, match="isolating a subnet"):
