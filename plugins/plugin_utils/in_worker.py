@@ -9,7 +9,6 @@ module prints, is in the worker's process group as any module is, and may outliv
 from __future__ import annotations
 
 import gc
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -21,24 +20,12 @@ from ansible import constants as C
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible.vars.clean import remove_internal_keys
 
 from ansible_collections.webstack.aws.plugins.module_utils.engine.sdk import warm
 from ansible_collections.webstack.aws.plugins.module_utils.engine.tier import Tier
+from ansible_collections.webstack.aws.plugins.plugin_utils import core
 from ansible_collections.webstack.aws.plugins.plugin_utils.child import Given, run_module
 from ansible_collections.webstack.aws.plugins.plugin_utils.watched import LOCAL
-
-PROFILE = "legacy"  # the form, since ansible-core 2.19, of what goes to and comes from a module that asks for no other
-
-try:
-    from ansible.module_utils.common.json import Direction, get_module_encoder
-
-    WRITING: dict[str, Any] = {"cls": get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)}
-    READING: tuple[str, ...] = (PROFILE,)
-except ImportError:  # before 2.19
-    from ansible.parsing.ajson import AnsibleJSONEncoder
-
-    WRITING, READING = {"cls": AnsibleJSONEncoder, "vault_to_text": True}, ()
 
 PLAIN = "webstack_plain_modules"  # the variable that forbids all this
 PROGRESS = "webstack_progress"  # the variable that says whether waits are shown while they last
@@ -93,6 +80,7 @@ class InWorkerAction(ActionBase):
         """Why the module has to be started as any other; None where a child of this worker does the same."""
         python = self._python(variables)
         reasons = {
+            "this ansible-core hands arguments to modules in a way that is not known here": not core.known(),
             f"the connection is {self._connection.transport}": self._connection.transport not in LOCAL,
             "it runs in the background": self._task.async_val,
             "it runs as another user": self._connection.become is not None,
@@ -111,17 +99,10 @@ class InWorkerAction(ActionBase):
         return None if python.startswith("auto") else python
 
     def _run_here(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
-        arguments = self._arguments()
-        self._update_module_args(name, arguments, variables)
-        environment: dict[str, str] = {}
-        self._compute_environment_string(environment)
-        written = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, **WRITING).encode()
+        written = core.written(self, name, self._arguments(), variables)
         hear = partial(_show, variables.get("inventory_hostname", "")) if self._shows(variables) else None
-        done = run_module(self.module.main, Given(written, PROFILE, environment), hear)
-        answer = {"stdout": done.stdout, "stderr": done.stderr, "rc": done.code}
-        data: dict[str, Any] = self._parse_returned_data(answer, *READING)
-        remove_internal_keys(data)
-        return data
+        done = run_module(self.module.main, Given(written, core.PROFILE, core.environment(self)), hear)
+        return core.answer(self, done.stdout, done.stderr, done.code)
 
     def _shows(self, variables: dict[str, Any]) -> bool:
         """Whether somebody looks at what happens right now, or has asked for it."""

@@ -57,6 +57,7 @@ class Playbooks:
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_INJECT_INVOCATION": "true",  # since ansible-core 2.21, it has to be asked for
             "AWS_EC2_METADATA_DISABLED": "true",
             "WEBSTACK_ENDPOINT_URL": url,
             "WEBSTACK_RUNS_DIR": str(home / "runs"),

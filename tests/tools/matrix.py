@@ -23,7 +23,12 @@ TESTS = ("pytest>=8.4", "pytest-xdist>=3.8")
 # tests/unit/tools is about the checks of `make check`, which run on one Python alone.
 UNIT = ("tests/unit", "--ignore", "tests/unit/tools")
 ENGINE = ("tests/unit/engine", "tests/unit/crash/test_dying_edge.py")
-SITE = ("tests/integration/test_site.py", "-k", "first_run or second_run")
+SITE = (
+    "tests/integration/test_site.py",
+    "tests/integration/test_in_worker.py",
+    "-k",
+    "first_run or second_run or in_worker",
+)
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,12 @@ class DirectClients(Clients):
         super().__init__({"endpoint_url": URL, "aws_access_key_id": "lab", "aws_secret_access_key": "lab"})
         self.app = app
         self.watch = watch
-        self._directed: set[int] = set()
+        self._directed: set[Any] = set()  # the clients themselves: a number may be another's as soon as one is gone
 
     def __call__(self, service: str, region: str) -> Any:
         client = super().__call__(service, region)
-        if id(client) not in self._directed:
-            self._directed.add(id(client))
+        if client not in self._directed:
+            self._directed.add(client)
             client.meta.events.register_last("before-send", self._answer)
         return client
 

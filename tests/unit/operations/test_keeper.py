@@ -190,7 +190,8 @@ def test_a_module_that_ignores_being_asked_is_killed(world: World) -> None:
     controller = subprocess.Popen(["sleep", "600"], text=True)
     world.processes.append(controller)
     process = world.start("injected", controller=controller.pid)
-    os.kill(process.pid, signal.SIGSTOP)  # it cannot even hear SIGTERM
+    os.kill(process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)  # from now on it cannot even hear SIGTERM
     controller.kill()
     assert until(lambda: len(world.replacements()) == 2, SOON) < SOON
     assert process.wait(1) == -signal.SIGKILL
