@@ -43,6 +43,7 @@ def many_regions(folder: Path, number: int) -> tuple[str, ...]:
         name: {
             "webstack_region": name,
             "webstack_availability_zones": [name + letter for letter in LETTERS.get(name, ZONES)],
+            "assets_source": str(ROOT / "roles/assets/files/site"),  # the lab's inventory says it from its own folder
         }
         for name in names
     }
