@@ -101,7 +101,12 @@ class InWorkerAction(ActionBase):
     def _run_here(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
         written = core.written(self, name, self._arguments(), variables)
         hear = partial(_show, variables.get("inventory_hostname", "")) if self._shows(variables) else None
+        controller = os.getppid()
         done = run_module(self.module.main, Given(written, core.PROFILE, core.environment(self)), hear)
+        if os.getppid() != controller:
+            os._exit(
+                1
+            )  # the playbook was killed: nobody reads the result, and the worker would wait for ever until somebody does
         return core.answer(self, done.stdout, done.stderr, done.code)
 
     def _shows(self, variables: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,6 +55,18 @@ def writes(lab: Lab) -> list[Any]:
     return [call for call in lab.calls("write") if call["service"] != "ssm"]
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that live."""
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def ours(pid: int, arguments: list[str]) -> bool:
+    """Whether a process is still that of a playbook with these arguments."""
+    found = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return arguments[-1] in found.stdout
+
+
 def finished(process: Any) -> Played:
     output, errors = process.communicate(timeout=300)
     start = output.find("{")
@@ -85,11 +98,14 @@ def test_the_lock_of_a_killed_run_is_free_when_its_last_module_has_ended_and_the
     until(lambda: len(writes(lab)) > 10, 60)
     owner = owner_of(lab)
     assert owner is not None and owner.purpose == "site"
+    workers = children(process.pid)
     os.killpg(process.pid, number)
     process.communicate(timeout=60)
     until(lambda: owner_of(lab) is None, 30)
     released = lab.calls("write", "ssm")[-1]
     assert json.loads(released["params"]["Value"])["run_id"] == owner.run_id
+    assert workers, "a task was under way"
+    until(lambda: not any(ours(worker, process.args) for worker in workers), 10)
     seen = len(writes(lab))
     time.sleep(1)
     assert len(writes(lab)) == seen, "the lock was free while somebody was still writing"
