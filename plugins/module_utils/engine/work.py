@@ -279,9 +279,8 @@ class Work:
 
     def _until_ready(self, resource: Resource) -> Steps:
         deadline = self.clock.now() + (self.settings.wait_timeout or resource.timeout)
-        for pause in pauses(
-            0.5, 15, growth=1.05
-        ):  # so it is seen 5 % too late at most, whether it takes seconds or minutes
+        # So it is seen 5 % too late at most, whether it takes seconds or minutes.
+        for pause in pauses(0.5, 15, growth=1.05):
             have = resource.have or {}
             state = have.get("state")
             if state in resource.ready:
